@@ -1,0 +1,143 @@
+# JunkMail: `make run` starts it, `make test` tests it.  Both install what is
+# missing (conf/deps), build, and go.
+#
+#   make                 build the nginx module and junkmaild into build/
+#   make SAN=1           the same with ASan and UBSan, into build-san/
+#   make NGINX_SRC=DIR   against an upstream nginx source tree
+#   make test-long       whole corpora and slow tests (JM_LONG=1)
+#   make fuzz            each fuzz target for FUZZ_SECONDS
+#   make chaos, bench    see t/chaos.pl and t/bench/
+
+SHELL     := /bin/bash
+NGINX_SRC ?= /usr/share/nginx/src
+PREFIX    ?= /usr/local
+
+ifdef SAN
+BUILD    := build-san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+else
+BUILD    := build
+SANFLAGS := -D_FORTIFY_SOURCE=2
+endif
+
+PKGS     := hiredis libxml-2.0 libcjson gmime-3.0 libcrypto zlib libisal
+WARN     := -W -Wall -Wextra -Wno-unused-parameter -Werror
+CFLAGS   := -std=gnu11 -O2 -g $(WARN) -fstack-protector-strong -fPIE $(SANFLAGS)
+CPPFLAGS := -Ibackend -Ibackend/common -MMD -MP \
+            $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDFLAGS  := -pie -Wl,-z,relro,-z,now $(SANFLAGS)
+LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+SRCS     := $(wildcard backend/*.c backend/common/*.c)
+LIB_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out backend/main.c,$(SRCS)))
+UNITS    := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
+FUZZERS  := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+REPLAYS  := $(FUZZERS:%=$(BUILD)/fuzz/replay_%)
+MODULE_SRCS := $(wildcard ngx_junkmail_module/*.[ch] backend/common/*.[ch])
+MODULE   := $(BUILD)/ngx_junkmail_module.so
+C_FILES  := $(wildcard backend/*.[ch] backend/common/*.[ch] \
+            ngx_junkmail_module/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch])
+
+FUZZ_SECONDS ?= 300
+
+.PHONY: all build units replays deps run test test-san test-long lint fuzz \
+        chaos bench install clean
+.SECONDARY:
+
+all: build
+
+build: $(MODULE) $(BUILD)/junkmaild
+
+units: $(UNITS)
+
+replays: $(REPLAYS)
+
+
+# The daemon, its tests and its fuzzers.
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/libjunkmaild.a: $(LIB_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/junkmaild: $(BUILD)/backend/main.o $(BUILD)/libjunkmaild.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/libjunkmaild.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(BUILD)/fuzz/replay_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o \
+                        $(BUILD)/libjunkmaild.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+
+# The nginx module.  --builddir keeps configure out of $(NGINX_SRC).
+
+$(BUILD)/nginx/Makefile: config $(MODULE_SRCS)
+	@mkdir -p $(BUILD)
+	cd $(NGINX_SRC) && NGX_CONF_FLAGS=(--with-compat) \
+	    && if [ -f conf_flags ]; then . ./conf_flags; fi \
+	    && ./configure "$${NGX_CONF_FLAGS[@]}" --with-stream \
+	        --with-stream_ssl_module --builddir=$(CURDIR)/$(BUILD)/nginx \
+	        --with-cc-opt="-g -O2 -Wextra -fPIC -fstack-protector-strong \
+	            $(SANFLAGS) $(if $(SAN),-DNGX_DEBUG_PALLOC=1)" \
+	        --with-ld-opt="-fPIC -Wl,-z,relro,-z,now $(SANFLAGS)" \
+	        --add-dynamic-module=$(CURDIR) >$(CURDIR)/$(BUILD)/configure.log \
+	    || { cat $(CURDIR)/$(BUILD)/configure.log; exit 1; }
+
+$(MODULE): $(BUILD)/nginx/Makefile
+	$(MAKE) -C $(NGINX_SRC) -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
+	cp $(BUILD)/nginx/ngx_junkmail_module.so $@
+
+
+# The front door.
+
+deps:
+	@conf/deps run
+
+run: deps
+	@$(MAKE) --no-print-directory build
+	@SMTP="$(SMTP)" HTTP="$(HTTP)" DATA="$(DATA)" DOMAIN="$(DOMAIN)" \
+	    REDIS="$(REDIS)" exec conf/junkmail-run
+
+test:
+	@conf/deps test
+	@t/run
+
+test-long:
+	@conf/deps test
+	@JM_LONG=1 t/run
+
+lint:
+	@conf/deps test
+	@t/lint $(C_FILES)
+
+fuzz:
+	@conf/deps test
+	@t/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
+chaos: build
+	@conf/deps test
+	@prove -v t/60-kill.t :: --long
+
+bench: build
+	@conf/deps test
+	@t/bench/run
+
+install: build
+	install -D -m 0644 $(MODULE) \
+	    $(DESTDIR)/usr/lib/nginx/modules/ngx_junkmail_module.so
+	install -D -m 0755 $(BUILD)/junkmaild $(DESTDIR)$(PREFIX)/sbin/junkmaild
+	install -D -m 0644 backend/store/junkmail.lua \
+	    $(DESTDIR)$(PREFIX)/share/junkmail/junkmail.lua
+
+clean:
+	rm -rf build build-san

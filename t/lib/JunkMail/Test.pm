@@ -1,0 +1,534 @@
+package JunkMail::Test;
+
+# The harness behind t/*.t: starts a private Redis, junkmaild and nginx in a
+# temporary directory with ports of its own, talks to them over real sockets,
+# and at the end stops them in order and fails the test when a log holds what
+# no log should hold.
+#
+#   my $jm = JunkMail::Test->new;             # everything
+#   my $jm = JunkMail::Test->new(backend => 'unix:/x', junkmaild => 0);
+#   my $me = $jm->account;                    # { key => ..., id => ... }
+#   my $r  = $jm->api(POST => '/addresses', key => $me->{key}, json => {...});
+#   is $r->{status}, 201; $r->{json}{data}{address};
+#   my $s  = $jm->smtp; $s->cmd('EHLO x'); ...
+#   my $w  = $jm->ws('/api/v1/events', key => $me->{key}); $w->json;
+#   $jm->done;                                # ordered stop, logs judged
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Fcntl qw(:flock);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use JSON::PP;
+use POSIX qw(:sys_wait_h);
+use Socket qw(SOCK_STREAM);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use JunkMail::Redis;
+use JunkMail::HTTP;
+use JunkMail::SMTP;
+use JunkMail::WebSocket;
+
+our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
+our $BUILD = "$ROOT/" . ($ENV{JM_BUILD} || 'build');
+our $SAN   = $BUILD =~ /san$/;
+
+my @alive;
+
+sub new
+{
+    my ($class, %opt) = @_;
+
+    my $self = bless {
+        domain    => 'junkmail.test',
+        hostname  => 'mx.junkmail.test',
+        redis     => 1,
+        junkmaild => 1,
+        nginx     => 1,
+        workers   => 1,     # nginx workers
+        children  => 2,     # junkmaild workers
+        stream    => '',    # further lines of the SMTP server {}
+        http      => '',    # further lines of the HTTP server {}
+        jitter    => '1s',  # of closing WebSockets at a reload
+        junkmail  => '',    # further lines of junkmail {}
+        main      => '',    # further lines of nginx's main context
+        conf      => '',    # further lines of junkmail.conf
+        allow     => undef, # pattern of log lines that are expected
+        %opt,
+    }, $class;
+
+    $self->{dir} = tempdir('jm-XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{JM_KEEP});
+    chmod 0755, $self->{dir};
+    push @alive, $self;
+
+    $ENV{ASAN_OPTIONS} = "detect_leaks=0:log_path=$self->{dir}/san"
+                       . ':abort_on_error=0:allocator_may_return_null=1';
+    $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$self->{dir}/san";
+
+    for (qw(smtp_port http_port tls_port)) {
+        $self->{$_} = $self->free_port;
+    }
+
+    if ($self->{redis}) {
+        $self->{redis} = JunkMail::Redis->new(dir => $self->{dir});
+    }
+    if ($self->{junkmaild}) {
+        $self->write_junkmail_conf;
+        $self->start_junkmaild;
+        my $out = $self->admin('account', 'add', '--key-file',
+                               "$self->{dir}/operator.key");
+        $self->admin('domain', 'add', $self->{domain}, '--key-file',
+                     "$self->{dir}/operator.key");
+    }
+    if ($self->{nginx}) {
+        $self->write_certificate;
+        $self->write_nginx_conf;
+        $self->start_nginx;
+    }
+
+    return $self;
+}
+
+# A port that no other test takes: locked for as long as this process lives.
+my @port_locks;
+
+sub free_port
+{
+    for (1 .. 200) {
+        my $port = 20000 + int(rand(12000));
+        open(my $lock, '>', "/tmp/jm-port-$port.lock") or next;
+        flock($lock, LOCK_EX | LOCK_NB) or next;
+        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+            LocalPort => $port, Listen => 1, ReuseAddr => 1) or next;
+        close $s;
+        push @port_locks, [$lock, "/tmp/jm-port-$port.lock"];
+        return $port;
+    }
+    die "no free port";
+}
+
+sub lmtp_socket { "$_[0]{dir}/lmtp.sock" }
+
+sub write_junkmail_conf
+{
+    my ($self) = @_;
+
+    my $redis = $self->{redis}->socket;
+    my $user  = $> == 0 ? "user nobody;\ngroup www-data;" : '';
+
+    $self->write('junkmail.conf', <<"CONF");
+redis $redis;
+passwords $self->{dir};
+lmtp @{[ $self->lmtp_socket ]};
+library $ROOT/backend/store/junkmail.lua;
+workers $self->{children};
+pid $self->{dir}/junkmaild.pid;
+$user
+$self->{conf}
+CONF
+}
+
+sub write_certificate
+{
+    my ($self) = @_;
+
+    my $err = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \\
+        -nodes -days 2 -subj /CN=$self->{hostname} \\
+        -keyout $self->{dir}/tls.key -out $self->{dir}/tls.crt 2>&1`;
+    die "openssl: $err" if $?;
+}
+
+sub write_nginx_conf
+{
+    my ($self) = @_;
+
+    my $dir     = $self->{dir};
+    my $user    = $> == 0 ? 'user www-data;' : '';
+    my $redis   = $self->{redis} ? $self->{redis}->socket : "$dir/none.sock";
+    my $backend = $self->{backend} || 'unix:' . $self->lmtp_socket;
+
+    if (!$self->{redis}) {
+        $self->write('edge.password', "none\n");
+    }
+
+    $self->write('index.html', "static\n");
+    $self->write('nginx.conf', <<"CONF");
+$user
+daemon off;
+worker_processes $self->{workers};
+pid $dir/nginx.pid;
+error_log $dir/error.log @{[ $ENV{JM_DEBUG} ? 'debug' : 'info' ]};
+worker_shutdown_timeout 20s;
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+load_module $BUILD/ngx_junkmail_module.so;
+$self->{main}
+
+events {
+    worker_connections 2048;
+}
+
+junkmail {
+    redis unix:$redis user=edge password_file=$dir/edge.password;
+    $self->{junkmail}
+}
+
+stream {
+    log_format mail '\$remote_addr helo="\$junkmail_helo" '
+                    'from="\$junkmail_from" rcpt=\$junkmail_recipients '
+                    'messages=\$junkmail_messages id=\$junkmail_id '
+                    'reply=\$junkmail_reply \$ssl_protocol';
+    access_log $dir/smtp.log mail;
+
+    ssl_certificate     $dir/tls.crt;
+    ssl_certificate_key $dir/tls.key;
+    ssl_protocols       TLSv1.2 TLSv1.3;
+
+    server {
+        listen 127.0.0.1:$self->{smtp_port};
+        junkmail_smtp;
+        junkmail_hostname $self->{hostname};
+        junkmail_backend $backend;
+        junkmail_starttls on;
+        junkmail_spool_path $dir/spool;
+        $self->{stream}
+    }
+}
+
+http {
+    access_log $dir/access.log;
+    client_body_temp_path $dir/body;
+    proxy_temp_path $dir/proxy;
+    fastcgi_temp_path $dir/fastcgi;
+    uwsgi_temp_path $dir/uwsgi;
+    scgi_temp_path $dir/scgi;
+    gunzip on;
+    junkmail_push_jitter $self->{jitter};
+
+    server {
+        listen 127.0.0.1:$self->{http_port};
+        root $dir;
+
+        location / {
+        }
+
+        location /api/v1/ {
+            junkmail_api;
+        }
+
+        location = /healthz {
+            junkmail_healthz;
+        }
+
+        $self->{http}
+    }
+}
+CONF
+}
+
+sub write
+{
+    my ($self, $name, $text) = @_;
+
+    open(my $f, '>', "$self->{dir}/$name") or die "$name: $!";
+    print $f $text;
+    close $f or die "$name: $!";
+}
+
+sub read
+{
+    my ($self, $name) = @_;
+
+    open(my $f, '<', "$self->{dir}/$name") or return '';
+    local $/;
+    return scalar <$f>;
+}
+
+# Forks and runs a command with its output going to a log of its own.
+sub spawn
+{
+    my ($self, $name, $env, @command) = @_;
+
+    my $pid = fork();
+    die "fork: $!" unless defined $pid;
+
+    if ($pid == 0) {
+        open(STDIN,  '<', '/dev/null');
+        open(STDOUT, '>>', "$self->{dir}/$name.log");
+        open(STDERR, '>&', \*STDOUT);
+        $ENV{$_} = $env->{$_} for keys %$env;
+        exec @command or POSIX::_exit(127);
+    }
+
+    return $pid;
+}
+
+sub start_junkmaild
+{
+    my ($self) = @_;
+
+    $self->{junkmaild_pid} = $self->spawn('junkmaild', {},
+        "$BUILD/junkmaild", '-c', "$self->{dir}/junkmail.conf");
+
+    $self->wait_for('junkmaild', sub {
+        my $s = IO::Socket::UNIX->new(Peer => $self->lmtp_socket) or return;
+        my $line = $self->read_line($s, 2);
+        return defined $line && $line =~ /^220 /;
+    }, sub { $self->died($self->{junkmaild_pid}) });
+}
+
+sub read_line
+{
+    my ($self, $socket, $timeout) = @_;
+
+    my $line = '';
+    my $end  = time() + $timeout;
+    while ((my $left = $end - time()) > 0) {
+        IO::Select->new($socket)->can_read($left) or last;
+        sysread($socket, my $byte, 1) or last;
+        $line .= $byte;
+        return $line if $byte eq "\n";
+    }
+    return length $line ? $line : undef;
+}
+
+sub admin
+{
+    my ($self, @args) = @_;
+
+    my $out = qx{$BUILD/junkmaild -c $self->{dir}/junkmail.conf @args 2>&1};
+    BAIL_OUT("junkmaild @args: $out") if $?;
+    return $out;
+}
+
+sub start_nginx
+{
+    my ($self) = @_;
+
+    my %env;
+    if ($SAN) {
+        chomp($env{LD_PRELOAD} = `gcc -print-file-name=libasan.so`);
+    }
+
+    $self->{nginx_pid} = $self->spawn('nginx', \%env, 'nginx', '-e',
+        "$self->{dir}/error.log", '-p', $self->{dir}, '-c',
+        "$self->{dir}/nginx.conf");
+
+    $self->wait_for('nginx', sub {
+        IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+            PeerPort => $self->{http_port});
+    }, sub { $self->died($self->{nginx_pid}) });
+
+    if ($self->{redis}) {
+        $self->wait_for('the link to Redis', sub {
+            my $r = $self->http(GET => '/api/v1/server/domains');
+            return $r->{status} == 200;
+        });
+    }
+}
+
+sub died { waitpid($_[1], WNOHANG) == $_[1] }
+
+sub wait_for
+{
+    my ($self, $what, $ready, $died) = @_;
+
+    my $end = time() + 20;
+    while (time() < $end) {
+        return 1 if $ready->();
+        last if $died && $died->();
+        sleep 0.05;
+    }
+
+    diag("$what did not come up");
+    $self->diag_logs;
+    BAIL_OUT("$what did not come up");
+}
+
+# Polls until the code returns true; false after `seconds`.
+sub eventually
+{
+    my ($self, $code, $seconds) = @_;
+
+    my $end = time() + ($seconds || 10);
+    while (time() < $end) {
+        my $r = $code->();
+        return $r if $r;
+        sleep 0.05;
+    }
+    return;
+}
+
+# --- clients ---------------------------------------------------------------
+
+sub http
+{
+    my ($self, $method, $path, %opt) = @_;
+
+    return JunkMail::HTTP::request($self->{http_port}, $method, $path, %opt);
+}
+
+sub api
+{
+    my ($self, $method, $path, %opt) = @_;
+
+    return $self->http($method, "/api/v1$path", %opt);
+}
+
+sub account
+{
+    my ($self) = @_;
+
+    my $r = $self->api(POST => '/accounts');
+    die "POST /accounts: $r->{status} $r->{body}" if $r->{status} != 201;
+    return $r->{json}{data};
+}
+
+sub address
+{
+    my ($self, $account, %fields) = @_;
+
+    my $r = $self->api(POST => '/addresses', key => $account->{key},
+        json => \%fields);
+    die "POST /addresses: $r->{status} $r->{body}" if $r->{status} != 201;
+    return $r->{json}{data};
+}
+
+sub smtp
+{
+    my ($self, %opt) = @_;
+
+    return JunkMail::SMTP->new(port => $self->{smtp_port}, %opt);
+}
+
+# Sends one message (LF line ends are made CRLF); returns the last reply.
+sub send_mail
+{
+    my ($self, $to, $message, %opt) = @_;
+
+    my $s = $self->smtp;
+    return $s->send_mail($to, $message, %opt);
+}
+
+sub ws
+{
+    my ($self, $path, %opt) = @_;
+
+    return JunkMail::WebSocket->new(port => $self->{http_port},
+        path => $path, %opt);
+}
+
+# --- processes -------------------------------------------------------------
+
+sub children
+{
+    my ($self, $pid) = @_;
+
+    open(my $f, '<', "/proc/$pid/task/$pid/children") or return ();
+    my $line = <$f> // '';
+    return split ' ', $line;
+}
+
+sub nginx_workers     { $_[0]->children($_[0]{nginx_pid}) }
+sub junkmaild_workers { $_[0]->children($_[0]{junkmaild_pid}) }
+
+sub reload_nginx { kill HUP => $_[0]{nginx_pid} }
+
+sub stop_process
+{
+    my ($self, $what, $signal) = @_;
+
+    my $pid = delete $self->{"${what}_pid"} or return;
+    kill $signal, $pid;
+
+    my $end = time() + 40;
+    while (time() < $end) {
+        if (waitpid($pid, WNOHANG) == $pid) {
+            return $?;
+        }
+        sleep 0.02;
+    }
+
+    kill KILL => $pid;
+    waitpid($pid, 0);
+    return -1;
+}
+
+sub stop_nginx     { $_[0]->stop_process('nginx', 'QUIT') }
+sub stop_junkmaild { $_[0]->stop_process('junkmaild', 'TERM') }
+
+# --- the end ---------------------------------------------------------------
+
+# Lines in any log that no run should leave behind.
+sub log_faults
+{
+    my ($self) = @_;
+
+    my $fault = qr/\[(?:alert|emerg|crit)\]|Sanitizer|runtime error|Assertion/;
+    my @faults;
+    for my $file (glob("$self->{dir}/*.log"), glob("$self->{dir}/san.*")) {
+        open(my $f, '<', $file) or next;
+        my $san = $file =~ m{/san\.\d+};
+        while (my $line = <$f>) {
+            next if $self->{allow} && $line =~ $self->{allow};
+            if ($san || $line =~ $fault) {
+                push @faults, (split m{/}, $file)[-1] . ": $line";
+                last if @faults > 40;
+            }
+        }
+    }
+    return @faults;
+}
+
+sub diag_logs
+{
+    my ($self) = @_;
+
+    for my $file (glob("$self->{dir}/*.log"), glob("$self->{dir}/san.*")) {
+        next unless -s $file;
+        diag("--- $file");
+        diag(`tail -n 25 $file`);
+    }
+}
+
+# Stops everything in order and judges it: two tests of its own.
+sub done
+{
+    my ($self) = @_;
+
+    my @bad;
+    for my $what (qw(nginx junkmaild)) {
+        next unless $self->{"${what}_pid"};
+        my $rc = $what eq 'nginx' ? $self->stop_nginx : $self->stop_junkmaild;
+        push @bad, "$what ended with $rc" if $rc != 0;
+    }
+    $self->{redis}->stop if ref $self->{redis};
+    is("@bad", '', 'every process stopped in order');
+
+    my @faults = $self->log_faults;
+    is(join('', @faults), '', 'no alert and no sanitizer report in any log');
+
+    @alive = grep { $_ != $self } @alive;
+}
+
+END {
+    my $rc = $?;
+    for my $self (@alive) {
+        for my $what (qw(nginx junkmaild)) {
+            my $pid = $self->{"${what}_pid"} or next;
+            kill KILL => $self->children($pid), $pid;
+            waitpid($pid, 0);
+        }
+        $self->{redis}->stop if ref $self->{redis};
+    }
+    unlink $_->[1] for @port_locks;
+    $? = $rc;
+}
+
+1;
