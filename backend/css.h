@@ -1,0 +1,36 @@
+/*
+ * The CSS of mails: the declarations of a style attribute in, those that can
+ * neither fetch, cover nor deceive out, written anew from tokens.  Tokens
+ * after css-syntax-3, section 4; properties and values by allow-list
+ * (SANITISER.md 5.6).
+ *
+ * Called by html.c.  Pure C; everything lives in the arena of the buffer.
+ */
+
+#ifndef JM_CSS_H
+#define JM_CSS_H
+
+#include <stdint.h>
+
+#include "arena.h"
+
+#define JM_CSS_MAX_URLS 8
+
+/* What the caller must know of the declarations. */
+typedef struct {
+    unsigned hidden : 1; /* not shown: display: none and its like */
+    int      width;      /* CSS pixels; -1 = not given in pixels */
+    int      height;
+    uint32_t dropped;               /* taken out because it would fetch */
+    jm_str_t urls[JM_CSS_MAX_URLS]; /* as the mail wrote them */
+    size_t   nurls;
+} jm_css_info_t;
+
+/*
+ * Filters a declaration list; writes "name:value;name:value", ASCII only and
+ * free of `<`, `>` and `&`.  The same list again gives the same bytes.  `info`
+ * is set, never added to.
+ */
+void jm_css_declarations(jm_buf_t *out, jm_css_info_t *info, jm_str_t source);
+
+#endif /* JM_CSS_H */

@@ -1,0 +1,283 @@
+/*
+ * The plain text writer of text.h.
+ */
+
+#include "text.h"
+
+#include <stdint.h>
+#include <strings.h>
+
+#include "html_token.h"
+
+static void jm_text_flush(jm_text_t *text);
+
+
+void
+jm_text_init(jm_text_t *text, jm_arena_t *arena, size_t limit)
+{
+    memset(text, 0, sizeof(jm_text_t));
+    jm_buf_init(&text->buf, arena, limit);
+}
+
+
+/*
+ * Space of any kind is 1, a character that only fills is 2: newsletters pad
+ * their preview with hundreds of them.
+ */
+static int
+jm_text_class(uint32_t c)
+{
+    if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0xA0
+        || (c >= 0x2000 && c <= 0x200A) || c == 0x202F || c == 0x3000)
+    {
+        return 1;
+    }
+
+    if (c == 0xAD || c == 0x34F || c == 0x200B || c == 0x2060 || c == 0xFEFF) {
+        return 2;
+    }
+
+    return 0;
+}
+
+
+/* Puts out the space or the line ends that are due. */
+static void
+jm_text_flush(jm_text_t *text)
+{
+    unsigned i;
+
+    if (text->breaks != 0) {
+        for (/* void */; text->buf.len != 0 && text->breaks > 0;
+             text->breaks--) {
+            jm_buf_addc(&text->buf, '\n');
+
+            if (text->breaks > 1) {
+                for (i = 0; i < text->quotes; i++) {
+                    jm_buf_addc(&text->buf, '>');
+                }
+            }
+        }
+
+        text->breaks = 0;
+        text->line = 0;
+    }
+
+    if (!text->line) {
+        for (i = 0; i < text->quotes; i++) {
+            jm_buf_adds(&text->buf, "> ");
+        }
+
+    } else if (text->tab) {
+        jm_buf_addc(&text->buf, '\t');
+
+    } else if (text->space) {
+        jm_buf_addc(&text->buf, ' ');
+    }
+
+    text->line = 1;
+    text->space = 0;
+    text->tab = 0;
+}
+
+
+void
+jm_text_add(jm_text_t *text, jm_str_t str)
+{
+    int class;
+    size_t        len;
+    uint32_t      c;
+    const u_char *p, *end;
+
+    if (str.len == 0) {
+        return;
+    }
+
+    p = str.data;
+    end = p + str.len;
+
+    while (p < end) {
+        len = jm_utf8_decode(p, end, &c);
+
+        if (len == 0) {
+            len = 1;
+            c = *p;
+        }
+
+        class = jm_text_class(c);
+
+        /* joiners mean something only between letters */
+        if ((c == 0x200C || c == 0x200D)
+            && (text->space || text->breaks || !text->line))
+        {
+            class = 2;
+        }
+
+        if (class == 1) {
+            text->space = 1;
+
+        } else if (class == 0) {
+            jm_text_flush(text);
+            jm_buf_add(&text->buf, p, len);
+        }
+
+        p += len;
+    }
+}
+
+
+void
+jm_text_add_lines(jm_text_t *text, jm_str_t str)
+{
+    size_t i, start;
+
+    start = 0;
+
+    for (i = 0; i <= str.len; i++) {
+        if (i < str.len && str.data[i] != '\n') {
+            continue;
+        }
+
+        if (i != start) {
+            jm_text_flush(text);
+            jm_buf_add(&text->buf, str.data + start, i - start);
+        }
+
+        if (i < str.len) {
+            jm_text_newline(text);
+        }
+
+        start = i + 1;
+    }
+}
+
+
+void
+jm_text_adds(jm_text_t *text, const char *s)
+{
+    jm_text_flush(text);
+    jm_buf_adds(&text->buf, s);
+}
+
+
+void
+jm_text_break(jm_text_t *text, unsigned lines)
+{
+    text->space = 0;
+    text->tab = 0;
+
+    if (text->breaks < lines && text->buf.len != 0) {
+        text->breaks = lines;
+    }
+}
+
+
+void
+jm_text_newline(jm_text_t *text)
+{
+    text->space = 0;
+    text->tab = 0;
+
+    if (text->buf.len != 0 && text->breaks < 3) {
+        text->breaks++;
+    }
+}
+
+
+void
+jm_text_cell(jm_text_t *text)
+{
+    if (text->line && text->breaks == 0) {
+        text->tab = 1;
+    }
+}
+
+
+jm_str_t
+jm_text_str(jm_text_t *text)
+{
+    jm_str_t str;
+
+    str = jm_buf_str(&text->buf);
+
+    /* the limit may have cut a character */
+    while (str.len != 0 && text->buf.truncated
+           && (str.data[str.len - 1] & 0xC0) == 0x80)
+    {
+        str.len--;
+    }
+
+    if (str.len != 0 && str.data[str.len - 1] >= 0xC0) {
+        str.len--;
+    }
+
+    return str;
+}
+
+
+static int
+jm_text_starts(jm_str_t text, size_t at, const char *word)
+{
+    return text.len - at > strlen(word)
+           && strncasecmp((char *) text.data + at, word, strlen(word)) == 0;
+}
+
+
+size_t
+jm_text_find_url(jm_str_t text, size_t from, size_t *start)
+{
+    size_t i, end, open;
+    u_char c;
+
+    for (i = from; i < text.len; i++) {
+        c = text.data[i] | 0x20;
+
+        if (c != 'h' && c != 'w') {
+            continue;
+        }
+
+        /* not in the middle of a word */
+        if (i != 0
+            && ((u_char) ((text.data[i - 1] | 0x20) - 'a') < 26
+                || (text.data[i - 1] >= '0' && text.data[i - 1] <= '9')))
+        {
+            continue;
+        }
+
+        if (jm_text_starts(text, i, "http://")
+            || jm_text_starts(text, i, "https://")
+            || jm_text_starts(text, i, "www."))
+        {
+            break;
+        }
+    }
+
+    if (i >= text.len) {
+        return 0;
+    }
+
+    open = 0;
+
+    for (end = i; end < text.len; end++) {
+        c = text.data[end];
+
+        if (c <= ' ' || c == 0x7F || strchr("<>\"`{}|\\^", c) != NULL) {
+            break;
+        }
+
+        /* a bracket ends the address it stands around */
+        if (c == '(') {
+            open++;
+        } else if (c == ')' && open-- == 0) {
+            break;
+        }
+    }
+
+    while (end > i && strchr(".,;:!?'*", text.data[end - 1]) != NULL) {
+        end--;
+    }
+
+    *start = i;
+
+    return end - i;
+}

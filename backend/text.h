@@ -1,0 +1,55 @@
+/*
+ * Plain text for people: the writer that lays out a tree's text in lines, and
+ * the search for web addresses in a text.
+ *
+ * Called by html.c.  Pure C; everything lives in the buffer's arena.
+ */
+
+#ifndef JM_TEXT_H
+#define JM_TEXT_H
+
+#include "arena.h"
+
+#define JM_TEXT_MAX_QUOTES 10
+
+typedef struct {
+    jm_buf_t buf;
+    unsigned breaks; /* line ends due before the next character */
+    unsigned quotes; /* depth of quotation */
+    unsigned space : 1;
+    unsigned tab : 1;
+    unsigned line : 1; /* something stands on the current line */
+} jm_text_t;
+
+/* `limit`: bytes; what is beyond is dropped. */
+void jm_text_init(jm_text_t *text, jm_arena_t *arena, size_t limit);
+
+/* Text of the mail: runs of space become one, invisible fillers go. */
+void jm_text_add(jm_text_t *text, jm_str_t str);
+
+/* Preformatted text: lines and spaces are kept. */
+void jm_text_add_lines(jm_text_t *text, jm_str_t str);
+
+/* Words of ours, as they are. */
+void jm_text_adds(jm_text_t *text, const char *s);
+
+/* At least `lines` line ends before what comes next; none at the start. */
+void jm_text_break(jm_text_t *text, unsigned lines);
+
+/* A line end that counts, such as that of br. */
+void jm_text_newline(jm_text_t *text);
+
+/* Parts table cells. */
+void jm_text_cell(jm_text_t *text);
+
+/* The whole, without the space at its end. */
+jm_str_t jm_text_str(jm_text_t *text);
+
+/*
+ * The next "http://…", "https://…" or "www.…" at or after `from`.  Returns its
+ * length, punctuation at the end left out, and its place in `start`; 0 if
+ * there is none.
+ */
+size_t jm_text_find_url(jm_str_t text, size_t from, size_t *start);
+
+#endif /* JM_TEXT_H */
