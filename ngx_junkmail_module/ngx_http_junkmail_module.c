@@ -1,0 +1,825 @@
+/*
+ * The HTTP part's front: its directives, the table of the API's routes, and
+ * what stands before every route: path, method, key, rate limit, request body.
+ * What a route does is in ngx_junkmail_api_*.c.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_junkmail.h"
+#include "ngx_junkmail.h"
+#include "ngx_junkmail_api.h"
+#include "ngx_junkmail_hub.h"
+#include "ngx_junkmail_redis.h"
+
+
+#define NGX_HTTP_JUNKMAIL_RATE_PERIOD 60 /* seconds */
+#define NGX_HTTP_JUNKMAIL_EXPIRY      (30 * 24 * 3600)
+#define NGX_HTTP_JUNKMAIL_EXPIRY_MIN  60
+
+
+static ngx_int_t ngx_http_junkmail_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_junkmail_route(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         ngx_uint_t              *allowed);
+static ngx_uint_t ngx_http_junkmail_match(const char *pattern, ngx_str_t *path,
+                                          ngx_str_t *arg);
+static ngx_int_t  ngx_http_junkmail_not_allowed(ngx_http_request_t *r,
+                                                ngx_uint_t          allowed);
+static ngx_int_t  ngx_http_junkmail_authorize(ngx_http_request_t *r);
+static ngx_int_t  ngx_http_junkmail_read_body(ngx_http_request_t *r);
+static void       ngx_http_junkmail_body_handler(ngx_http_request_t *r);
+static ngx_int_t  ngx_http_junkmail_body(ngx_http_request_t *r,
+                                         ngx_str_t          *body);
+static ngx_int_t  ngx_http_junkmail_events(ngx_http_request_t      *r,
+                                           ngx_http_junkmail_ctx_t *ctx);
+static void *ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent,
+                                              void *child);
+static char *ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+                                           void *conf);
+static char *ngx_http_junkmail_rate_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+                                          void *conf);
+static ngx_int_t ngx_http_junkmail_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_junkmail_init_process(ngx_cycle_t *cycle);
+static void      ngx_http_junkmail_exit_process(ngx_cycle_t *cycle);
+
+
+/* The order of the rows is that of API.md; the first that fits counts. */
+
+static const ngx_http_junkmail_route_t ngx_http_junkmail_routes[] = {
+
+    { NGX_HTTP_POST, "accounts", NGX_HTTP_JUNKMAIL_OPEN, NULL,
+      ngx_junkmail_api_account_create },
+    { NGX_HTTP_GET, "accounts/me", 0, "INVALID_API_KEY",
+      ngx_junkmail_api_account_get },
+    { NGX_HTTP_DELETE, "accounts/me", 0, "INVALID_API_KEY",
+      ngx_junkmail_api_account_delete },
+
+    { NGX_HTTP_GET, "server/domains", NGX_HTTP_JUNKMAIL_OPEN, NULL,
+      ngx_junkmail_api_domains },
+
+    { NGX_HTTP_GET, "addresses", 0, "ADDRESS_NOT_FOUND",
+      ngx_junkmail_api_address_list },
+    { NGX_HTTP_POST, "addresses", NGX_HTTP_JUNKMAIL_BODY, "ADDRESS_NOT_FOUND",
+      ngx_junkmail_api_address_create },
+    { NGX_HTTP_GET, "addresses/:", 0, "ADDRESS_NOT_FOUND",
+      ngx_junkmail_api_address_get },
+    { NGX_HTTP_DELETE, "addresses/:", 0, "ADDRESS_NOT_FOUND",
+      ngx_junkmail_api_address_delete },
+
+    { NGX_HTTP_GET, "emails", 0, "ADDRESS_NOT_FOUND",
+      ngx_junkmail_api_email_list },
+    { NGX_HTTP_PATCH, "emails", NGX_HTTP_JUNKMAIL_BODY, "ADDRESS_NOT_FOUND",
+      ngx_junkmail_api_email_update_many },
+    { NGX_HTTP_GET, "emails/:", 0, "EMAIL_NOT_FOUND",
+      ngx_junkmail_api_email_get },
+    { NGX_HTTP_PATCH, "emails/:", NGX_HTTP_JUNKMAIL_BODY, "EMAIL_NOT_FOUND",
+      ngx_junkmail_api_email_update },
+    { NGX_HTTP_DELETE, "emails/:", 0, "EMAIL_NOT_FOUND",
+      ngx_junkmail_api_email_delete },
+    { NGX_HTTP_GET, "emails/:/html", 0, "EMAIL_NOT_FOUND",
+      ngx_junkmail_api_email_html },
+    { NGX_HTTP_GET, "emails/:/source", 0, "EMAIL_NOT_FOUND",
+      ngx_junkmail_api_email_source },
+    { NGX_HTTP_GET, "emails/:/attachments/:", 0, "ATTACHMENT_NOT_FOUND",
+      ngx_junkmail_api_email_attachment },
+    { NGX_HTTP_POST, "emails/:/view", 0, "EMAIL_NOT_FOUND",
+      ngx_junkmail_api_view_create },
+
+    { NGX_HTTP_GET, "view/:/", NGX_HTTP_JUNKMAIL_OPEN, "VIEW_NOT_FOUND",
+      ngx_junkmail_api_view_html },
+    { NGX_HTTP_GET, "view/:/attachments/:", NGX_HTTP_JUNKMAIL_OPEN,
+      "VIEW_NOT_FOUND", ngx_junkmail_api_view_attachment },
+
+    /* Identifies by itself: a browser's key is in the subprotocol. */
+    { NGX_HTTP_GET, "events", NGX_HTTP_JUNKMAIL_OPEN, "ADDRESS_NOT_FOUND",
+      ngx_http_junkmail_events },
+
+    { 0, NULL, 0, NULL, NULL }
+};
+
+
+static const struct {
+    ngx_uint_t  method;
+    const char *name;
+} ngx_http_junkmail_methods[] = { { NGX_HTTP_GET, "GET, HEAD" },
+                                  { NGX_HTTP_POST, "POST" },
+                                  { NGX_HTTP_PATCH, "PATCH" },
+                                  { NGX_HTTP_DELETE, "DELETE" } };
+
+
+static ngx_command_t ngx_http_junkmail_commands[] = {
+
+    { ngx_string("junkmail_api"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_junkmail_set_handler, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      ngx_http_junkmail_handler },
+
+    { ngx_string("junkmail_healthz"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_junkmail_set_handler, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      ngx_junkmail_healthz_handler },
+
+    { ngx_string("junkmail_registration"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, registration), NULL },
+
+    { ngx_string("junkmail_rate_limit"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_http_junkmail_rate_limit, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("junkmail_default_expiry"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, default_expiry), NULL },
+
+    { ngx_string("junkmail_max_expiry"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, max_expiry), NULL },
+
+    { ngx_string("junkmail_push_ping"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, push_ping), NULL },
+
+    { ngx_string("junkmail_push_jitter"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, push_jitter), NULL },
+
+    ngx_null_command
+};
+
+
+static ngx_http_module_t ngx_http_junkmail_module_ctx = {
+    NULL,                                /* preconfiguration */
+    ngx_http_junkmail_postconfiguration, /* postconfiguration */
+    NULL,                                /* create main configuration */
+    NULL,                                /* init main configuration */
+    NULL,                                /* create server configuration */
+    NULL,                                /* merge server configuration */
+    ngx_http_junkmail_create_loc_conf,   /* create location configuration */
+    ngx_http_junkmail_merge_loc_conf     /* merge location configuration */
+};
+
+
+ngx_module_t ngx_http_junkmail_module = {
+    NGX_MODULE_V1,
+    &ngx_http_junkmail_module_ctx,
+    ngx_http_junkmail_commands,
+    NGX_HTTP_MODULE,
+    NULL,                           /* init master */
+    NULL,                           /* init module */
+    ngx_http_junkmail_init_process, /* init process */
+    NULL,                           /* init thread */
+    NULL,                           /* exit thread */
+    ngx_http_junkmail_exit_process, /* exit process */
+    NULL,                           /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_junkmail_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               allowed;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_junkmail_route(r, ctx, &allowed) != NGX_OK) {
+
+        if (allowed) {
+            return ngx_http_junkmail_not_allowed(r, allowed);
+        }
+
+        return ngx_http_junkmail_error(r, "NOT_FOUND");
+    }
+
+    if (!(ctx->route->flags & NGX_HTTP_JUNKMAIL_OPEN)) {
+        rc = ngx_http_junkmail_authorize(r);
+
+        if (rc == NGX_BUSY) {
+            return ngx_http_junkmail_limited(r, &ctx->rate);
+        }
+
+        if (rc != NGX_OK) {
+            return ngx_http_junkmail_error(r, "INVALID_API_KEY");
+        }
+    }
+
+    if (ctx->route->flags & NGX_HTTP_JUNKMAIL_BODY) {
+        return ngx_http_junkmail_read_body(r);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ctx->route->handler(r, ctx);
+}
+
+
+/* NGX_DECLINED: no route; `allowed` are the methods the path knows. */
+
+static ngx_int_t
+ngx_http_junkmail_route(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                        ngx_uint_t *allowed)
+{
+    ngx_str_t                        path;
+    ngx_uint_t                       method;
+    const ngx_http_junkmail_route_t *route;
+
+    *allowed = 0;
+    path = r->uri;
+
+    if (path.len < sizeof(NGX_HTTP_JUNKMAIL_PREFIX) - 1
+        || ngx_memcmp(path.data, NGX_HTTP_JUNKMAIL_PREFIX,
+                      sizeof(NGX_HTTP_JUNKMAIL_PREFIX) - 1)
+               != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    path.data += sizeof(NGX_HTTP_JUNKMAIL_PREFIX) - 1;
+    path.len -= sizeof(NGX_HTTP_JUNKMAIL_PREFIX) - 1;
+
+    method = r->method == NGX_HTTP_HEAD ? NGX_HTTP_GET : r->method;
+
+    for (route = ngx_http_junkmail_routes; route->path != NULL; route++) {
+
+        if (!ngx_http_junkmail_match(route->path, &path, ctx->arg)) {
+            continue;
+        }
+
+        if (route->method == method) {
+            ctx->route = route;
+            return NGX_OK;
+        }
+
+        *allowed |= route->method;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_http_junkmail_match(const char *pattern, ngx_str_t *path, ngx_str_t *arg)
+{
+    u_char *p, *last, *start;
+
+    p = path->data;
+    last = p + path->len;
+
+    for (/* void */; *pattern != '\0'; pattern++) {
+
+        if (*pattern == ':') {
+            start = p;
+
+            while (p < last && *p != '/') {
+                p++;
+            }
+
+            if (p == start) {
+                return 0;
+            }
+
+            arg->data = start;
+            arg->len = p - start;
+            arg++;
+            continue;
+        }
+
+        if (p == last || *p != (u_char) *pattern) {
+            return 0;
+        }
+
+        p++;
+    }
+
+    return p == last;
+}
+
+
+static ngx_int_t
+ngx_http_junkmail_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
+{
+    u_char     text[sizeof("GET, HEAD, POST, PATCH, DELETE")], *p;
+    ngx_str_t  value;
+    ngx_uint_t i;
+
+    p = text;
+
+    for (i = 0; i < sizeof(ngx_http_junkmail_methods)
+                        / sizeof(ngx_http_junkmail_methods[0]);
+         i++)
+    {
+        if (allowed & ngx_http_junkmail_methods[i].method) {
+            p = ngx_sprintf(p, "%s%s", p == text ? "" : ", ",
+                            ngx_http_junkmail_methods[i].name);
+        }
+    }
+
+    value.len = p - text;
+    value.data = ngx_pnalloc(r->pool, value.len);
+    if (value.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(value.data, text, value.len);
+
+    if (ngx_http_junkmail_header(r, "Allow", &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_junkmail_error(r, "METHOD_NOT_ALLOWED");
+}
+
+
+/* Who asks. */
+
+
+static ngx_int_t
+ngx_http_junkmail_authorize(ngx_http_request_t *r)
+{
+    ngx_str_t text;
+
+    if (r->headers_in.authorization == NULL) {
+        return NGX_DECLINED;
+    }
+
+    text = r->headers_in.authorization->value;
+
+    /* RFC 7235, 2.1: the scheme is case-insensitive, then one space or more */
+
+    if (text.len < 7
+        || ngx_strncasecmp(text.data, (u_char *) "Bearer ", 7) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    text.data += 7;
+    text.len -= 7;
+
+    while (text.len && *text.data == ' ') {
+        text.data++;
+        text.len--;
+    }
+
+    return ngx_http_junkmail_identify(r, &text);
+}
+
+
+ngx_int_t
+ngx_http_junkmail_identify(ngx_http_request_t *r, ngx_str_t *text)
+{
+    ngx_int_t                     rc;
+    ngx_http_junkmail_ctx_t      *ctx;
+    ngx_http_junkmail_loc_conf_t *jlcf;
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (jm_key_parse((jm_str_t){ text->data, text->len }, &ctx->key) != 0) {
+        return NGX_DECLINED;
+    }
+
+    ctx->account.data = (u_char *) ctx->key.account;
+    ctx->account.len = JM_ACCOUNT_LEN;
+    ctx->keyhash.data = (u_char *) ctx->key.hash;
+    ctx->keyhash.len = JM_HASH_LEN;
+
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
+
+    if (jlcf->rate == 0) {
+        return NGX_OK;
+    }
+
+    rc = ngx_junkmail_rate(&ctx->keyhash, jlcf->rate,
+                           NGX_HTTP_JUNKMAIL_RATE_PERIOD, &ctx->rate);
+    ctx->rated = 1;
+
+    return rc;
+}
+
+
+ngx_http_junkmail_ctx_t *
+ngx_http_junkmail_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_junkmail_ctx_t));
+        if (ctx != NULL) {
+            ngx_http_set_ctx(r, ctx, ngx_http_junkmail_module);
+        }
+    }
+
+    return ctx;
+}
+
+
+/* The request's body. */
+
+
+static ngx_int_t
+ngx_http_junkmail_read_body(ngx_http_request_t *r)
+{
+    ngx_int_t        rc;
+    ngx_str_t        type;
+    ngx_table_elt_t *h;
+
+    h = r->headers_in.content_type;
+
+    if (h == NULL) {
+        return ngx_http_junkmail_error(r, "UNSUPPORTED_TYPE");
+    }
+
+    type = h->value;
+
+    if (type.len < 16
+        || ngx_strncasecmp(type.data, (u_char *) "application/json", 16) != 0
+        || (type.len > 16 && type.data[16] != ';' && type.data[16] != ' '))
+    {
+        return ngx_http_junkmail_error(r, "UNSUPPORTED_TYPE");
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_junkmail_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_junkmail_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
+
+    rc = ngx_http_junkmail_body(r, &ctx->body);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_junkmail_error(r, "BAD_JSON");
+
+    } else if (rc == NGX_OK) {
+        rc = ctx->route->handler(r, ctx);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* The whole body in one piece, checked: a JSON object.  NGX_DECLINED: not. */
+
+static ngx_int_t
+ngx_http_junkmail_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    size_t       len;
+    u_char      *p;
+    ssize_t      n;
+    ngx_buf_t   *b;
+    ngx_chain_t *cl;
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    p = ngx_pnalloc(r->pool, len + 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body->data = p;
+    body->len = len;
+
+    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        if (!b->in_file) {
+            continue; /* the end of an empty body */
+        }
+
+        /* At most 64 KiB, just written: the page cache has them. */
+
+        n = ngx_read_file(b->file, p, ngx_buf_size(b), b->file_pos);
+        if (n != (ssize_t) ngx_buf_size(b)) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p += n;
+    }
+
+    return ngx_junkmail_api_check_body(body);
+}
+
+
+static ngx_int_t
+ngx_http_junkmail_events(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
+{
+    return ngx_junkmail_push_handler(r);
+}
+
+
+/* Answers. */
+
+
+ngx_int_t
+ngx_http_junkmail_header(ngx_http_request_t *r, const char *name,
+                         ngx_str_t *value)
+{
+    ngx_table_elt_t *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+    h->lowcase_key = NULL;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_junkmail_json(ngx_http_request_t *r, ngx_uint_t status,
+                       ngx_str_t *body)
+{
+    ngx_int_t                rc;
+    ngx_buf_t               *b;
+    ngx_chain_t              out;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->answered = 1;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/* Configuration. */
+
+
+static void *
+ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_junkmail_loc_conf_t *jlcf;
+
+    jlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_junkmail_loc_conf_t));
+    if (jlcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     jlcf->api = 0;
+     */
+
+    jlcf->registration = NGX_CONF_UNSET;
+    jlcf->rate = NGX_CONF_UNSET;
+    jlcf->default_expiry = NGX_CONF_UNSET;
+    jlcf->max_expiry = NGX_CONF_UNSET;
+    jlcf->push_ping = NGX_CONF_UNSET_MSEC;
+    jlcf->push_jitter = NGX_CONF_UNSET_MSEC;
+
+    return jlcf;
+}
+
+
+static char *
+ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_junkmail_loc_conf_t *prev = parent;
+    ngx_http_junkmail_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t *clcf;
+
+    ngx_conf_merge_value(conf->registration, prev->registration, 1);
+    ngx_conf_merge_value(conf->rate, prev->rate, 600);
+    ngx_conf_merge_sec_value(conf->max_expiry, prev->max_expiry,
+                             NGX_HTTP_JUNKMAIL_EXPIRY);
+    ngx_conf_merge_sec_value(
+        conf->default_expiry, prev->default_expiry,
+        ngx_min(conf->max_expiry, NGX_HTTP_JUNKMAIL_EXPIRY));
+
+    ngx_conf_merge_msec_value(conf->push_ping, prev->push_ping, 30000);
+    ngx_conf_merge_msec_value(conf->push_jitter, prev->push_jitter, 10000);
+
+    if (conf->push_ping == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"junkmail_push_ping\" must not be zero");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_expiry < NGX_HTTP_JUNKMAIL_EXPIRY_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"junkmail_max_expiry\" is less than a minute");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->default_expiry < NGX_HTTP_JUNKMAIL_EXPIRY_MIN
+        || conf->default_expiry > conf->max_expiry)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"junkmail_default_expiry\" is less than a minute "
+                           "or more than \"junkmail_max_expiry\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (!conf->api) {
+        return NGX_CONF_OK;
+    }
+
+    /*
+     * A request is small JSON: nginx itself refuses more with 413, whether
+     * the length is announced or chunked, and keeps the whole in memory.
+     */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    clcf->client_max_body_size = NGX_HTTP_JUNKMAIL_BODY_MAX;
+    clcf->client_body_buffer_size = NGX_HTTP_JUNKMAIL_BODY_MAX;
+
+    return NGX_CONF_OK;
+}
+
+
+/* junkmail_api and junkmail_healthz; `post` is the content handler. */
+
+static char *
+ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_junkmail_loc_conf_t *jlcf = conf;
+
+    ngx_http_core_loc_conf_t *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "is duplicate, or the location has another handler";
+    }
+
+    clcf->handler = (ngx_http_handler_pt) cmd->post;
+
+    if (clcf->handler == ngx_http_junkmail_handler) {
+        jlcf->api = 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_junkmail_rate_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_junkmail_loc_conf_t *jlcf = conf;
+
+    ngx_int_t  n;
+    ngx_str_t *value;
+
+    if (jlcf->rate != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        jlcf->rate = 0;
+        return NGX_CONF_OK;
+    }
+
+    n = NGX_ERROR;
+
+    if (value[1].len > 3
+        && ngx_strcmp(value[1].data + value[1].len - 3, "r/m") == 0)
+    {
+        n = ngx_atoi(value[1].data, value[1].len - 3);
+    }
+
+    if (n <= 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"junkmail_rate_limit\" takes \"off\" or a number "
+                           "of requests a minute, as in \"600r/m\", not "
+                           "\"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    jlcf->rate = n;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_msec_t
+ngx_http_junkmail_push_ping(ngx_http_request_t *r)
+{
+    ngx_http_junkmail_loc_conf_t *jlcf;
+
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
+
+    return jlcf->push_ping;
+}
+
+
+ngx_msec_t
+ngx_http_junkmail_push_jitter(ngx_http_request_t *r)
+{
+    ngx_http_junkmail_loc_conf_t *jlcf;
+
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
+
+    return jlcf->push_jitter;
+}
+
+
+static ngx_int_t
+ngx_http_junkmail_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_junkmail_error_filter();
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_junkmail_init_process(ngx_cycle_t *cycle)
+{
+    if (ngx_junkmail_redis_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_junkmail_hub_init(cycle);
+}
+
+
+static void
+ngx_http_junkmail_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_junkmail_redis_exit(cycle);
+}

@@ -1,0 +1,210 @@
+/*
+ * What the API's resources share: a request becomes one call of a Redis
+ * function, its answer becomes the response.  Used by ngx_junkmail_api_*.c;
+ * the handlers of the route table are declared at the end.
+ */
+
+#ifndef _NGX_JUNKMAIL_API_H_INCLUDED_
+#define _NGX_JUNKMAIL_API_H_INCLUDED_
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "jm_json.h"
+#include "ngx_http_junkmail.h"
+#include "ngx_junkmail_redis.h"
+
+/*
+ * Gets a reply that is neither missing nor an error; of a function, the array
+ * whose first element is OK.  It must answer and finalise the request, or ask
+ * again.
+ */
+typedef void (*ngx_junkmail_api_pt)(ngx_http_request_t      *r,
+                                    ngx_http_junkmail_ctx_t *ctx,
+                                    redisReply              *reply);
+
+/*
+ * Calls `function` for the account and key of the request with the arguments
+ * of `argv` behind them.  Any status but OK is answered with its error, except
+ * `also` (NULL: none), which `handler` gets as well.  NGX_OK, or NGX_ERROR
+ * when Redis is away.
+ */
+ngx_int_t ngx_junkmail_api_write(ngx_http_request_t *r,
+                                 ngx_junkmail_api_pt handler,
+                                 const char *function, const char *also,
+                                 ngx_uint_t argc, ngx_str_t *argv);
+ngx_int_t ngx_junkmail_api_read(ngx_http_request_t *r,
+                                ngx_junkmail_api_pt handler,
+                                const char *function, ngx_uint_t argc,
+                                ngx_str_t *argv);
+
+/* The same for a function called with all that it takes, FCALL included. */
+ngx_int_t ngx_junkmail_api_function(ngx_http_request_t *r,
+                                    ngx_junkmail_api_pt handler,
+                                    const char *also, ngx_uint_t argc,
+                                    ngx_str_t *argv);
+
+/* A plain command. */
+ngx_int_t ngx_junkmail_api_command(ngx_http_request_t *r,
+                                   ngx_junkmail_api_pt handler,
+                                   ngx_uint_t argc, ngx_str_t *argv);
+
+/*
+ * Adds `member`, "<kind>:<account>[:<id>]", to what the reaper has to do at
+ * `due` (Unix ms).  `handler` may be NULL: then only an error is answered.
+ */
+ngx_int_t ngx_junkmail_api_due(ngx_http_request_t *r,
+                               ngx_junkmail_api_pt handler, ngx_str_t *member,
+                               int64_t due);
+
+/*
+ * What a content handler returns when it has asked; `rc` is what asking gave.
+ * A read ends when the client leaves; a change runs to its end.
+ */
+ngx_int_t ngx_junkmail_api_wait_read(ngx_http_request_t *r, ngx_int_t rc);
+ngx_int_t ngx_junkmail_api_wait_write(ngx_http_request_t *r, ngx_int_t rc);
+
+/* From a callback: fails the request when asking again did not succeed. */
+void ngx_junkmail_api_again(ngx_http_request_t *r, ngx_int_t rc);
+
+/* From a callback: {"data":`json`}, {"message":`text`}. */
+void ngx_junkmail_api_data(ngx_http_request_t *r, ngx_uint_t status,
+                           ngx_str_t *json);
+void ngx_junkmail_api_message(ngx_http_request_t *r, const char *text);
+
+/* Elements of replies; what is not there is empty or 0. */
+ngx_str_t ngx_junkmail_api_string(redisReply *reply, size_t element);
+int64_t   ngx_junkmail_api_integer(redisReply *reply, size_t element);
+
+/* Text in the request's pool; `data` is NULL without memory. */
+ngx_str_t ngx_junkmail_api_printf(ngx_http_request_t *r, size_t size,
+                                  const char *format, ...);
+ngx_str_t ngx_junkmail_api_copy(ngx_http_request_t *r, ngx_str_t *text);
+
+/* A path's id, or one that no object has when it is malformed: so a bad key
+ * is told first. */
+ngx_str_t ngx_junkmail_api_id(ngx_str_t *text);
+ngx_str_t ngx_junkmail_api_index(ngx_str_t *text);
+
+/* Unix milliseconds. */
+int64_t ngx_junkmail_api_now(void);
+
+/*
+ * Query arguments, unescaped.  NGX_OK; NGX_DECLINED: absent, `out` unchanged;
+ * NGX_ERROR: of the wrong form.
+ */
+ngx_int_t ngx_junkmail_api_arg(ngx_http_request_t *r, const char *name,
+                               ngx_str_t *out);
+ngx_int_t ngx_junkmail_api_arg_number(ngx_http_request_t *r, const char *name,
+                                      ngx_int_t max, ngx_int_t *out);
+ngx_int_t ngx_junkmail_api_arg_flag(ngx_http_request_t *r, const char *name,
+                                    ngx_flag_t *out);
+
+/* limit and offset, with their defaults.  NULL, or the field that is wrong. */
+const char *ngx_junkmail_api_page(ngx_http_request_t *r, ngx_int_t *limit,
+                                  ngx_int_t *offset);
+
+/* NGX_OK, or NGX_DECLINED when `body` is not one JSON object.  An empty body
+ * becomes an empty object. */
+ngx_int_t ngx_junkmail_api_check_body(ngx_str_t *body);
+
+/* The members of the request's object.  NGX_OK, NGX_DECLINED: absent or null,
+ * NGX_ERROR: of another type. */
+ngx_int_t ngx_junkmail_api_field_string(ngx_http_request_t *r,
+                                        const char *name, ngx_str_t *out);
+ngx_int_t ngx_junkmail_api_field_integer(ngx_http_request_t *r,
+                                         const char *name, int64_t *out);
+
+/* NGX_OK and "0" or "1", NGX_DECLINED: absent, NGX_ERROR: no boolean. */
+ngx_int_t ngx_junkmail_api_field_flag(ngx_http_request_t *r, const char *name,
+                                      ngx_str_t *out);
+
+/* The object itself. */
+jm_json_t ngx_junkmail_api_object(ngx_http_request_t *r);
+
+
+/* Long responses: ngx_junkmail_api_stream.c. */
+
+/* Bytes in memory, or `length` bytes of a Redis string from `start` on. */
+typedef struct {
+    ngx_str_t memory;
+    ngx_str_t key; /* empty: memory */
+    off_t     start;
+    off_t     length;
+} ngx_junkmail_api_part_t;
+
+/*
+ * Sends the header, with the length of all, and the `n` parts (which live as
+ * long as `r`), asking Redis for the next window when the client has drained
+ * the last.  Finalises the request.
+ */
+void ngx_junkmail_api_send(ngx_http_request_t      *r,
+                           ngx_http_junkmail_ctx_t *ctx,
+                           ngx_junkmail_api_part_t *parts, ngx_uint_t n);
+
+/*
+ * Headers of mail content: ETag of this version (`"<id>-<version>"`, `-gz`
+ * with gzip), Vary, Cache-Control, Content-Encoding.  NGX_OK; NGX_DONE when
+ * the client has it: 304 has been sent and the request finalised; NGX_ERROR.
+ */
+ngx_int_t ngx_junkmail_api_validate(ngx_http_request_t *r, ngx_str_t *id,
+                                    int64_t version, ngx_uint_t gzip);
+
+/* The ETag itself, quotes included. */
+ngx_str_t ngx_junkmail_api_etag(ngx_http_request_t *r, ngx_str_t *id,
+                                int64_t version, ngx_uint_t gzip);
+
+/* Marks the response as gzip; nginx's gunzip filter serves who cannot. */
+ngx_int_t ngx_junkmail_api_gzip(ngx_http_request_t *r);
+
+
+/* ngx_junkmail_api_account.c */
+ngx_int_t ngx_junkmail_api_account_create(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_account_get(ngx_http_request_t      *r,
+                                       ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_account_delete(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_domains(ngx_http_request_t      *r,
+                                   ngx_http_junkmail_ctx_t *ctx);
+
+/* ngx_junkmail_api_address.c */
+ngx_int_t ngx_junkmail_api_address_list(ngx_http_request_t      *r,
+                                        ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_address_create(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_address_get(ngx_http_request_t      *r,
+                                       ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_address_delete(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx);
+
+/* ngx_junkmail_api_email.c */
+ngx_int_t ngx_junkmail_api_email_list(ngx_http_request_t      *r,
+                                      ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_email_get(ngx_http_request_t      *r,
+                                     ngx_http_junkmail_ctx_t *ctx);
+
+/* ngx_junkmail_api_change.c */
+ngx_int_t ngx_junkmail_api_email_update(ngx_http_request_t      *r,
+                                        ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_email_update_many(ngx_http_request_t      *r,
+                                             ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_email_delete(ngx_http_request_t      *r,
+                                        ngx_http_junkmail_ctx_t *ctx);
+
+/* ngx_junkmail_api_part.c */
+ngx_int_t ngx_junkmail_api_email_html(ngx_http_request_t      *r,
+                                      ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_email_source(ngx_http_request_t      *r,
+                                        ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_email_attachment(ngx_http_request_t      *r,
+                                            ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_view_create(ngx_http_request_t      *r,
+                                       ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_view_html(ngx_http_request_t      *r,
+                                     ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_view_attachment(ngx_http_request_t      *r,
+                                           ngx_http_junkmail_ctx_t *ctx);
+
+#endif /* _NGX_JUNKMAIL_API_H_INCLUDED_ */

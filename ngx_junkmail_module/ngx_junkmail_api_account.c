@@ -1,0 +1,302 @@
+/*
+ * /accounts and /server/domains: opening an account, looking at it, removing
+ * it; the domains on which addresses can be made.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "jm_id.h"
+#include "jm_schema.h"
+#include "ngx_junkmail_api.h"
+#include "ngx_junkmail_stats.h"
+
+
+#define NGX_JUNKMAIL_API_ACCOUNTS        10 /* an hour and client address */
+#define NGX_JUNKMAIL_API_ACCOUNTS_PERIOD 3600
+
+/* When an account is first looked at for being unused. */
+#define NGX_JUNKMAIL_API_UNUSED ((int64_t) 30 * 24 * 3600 * 1000)
+
+#define NGX_JUNKMAIL_API_SCOPES                                               \
+    "[\"emails:read\",\"emails:write\",\"analytics:read\",\"domains:read\","  \
+    "\"domains:manage\",\"webhooks:manage\",\"forwarding:manage\","           \
+    "\"keys:manage\"]"
+
+
+static ngx_str_t ngx_junkmail_api_client(ngx_http_request_t *r);
+static void      ngx_junkmail_api_account_created(ngx_http_request_t      *r,
+                                                  ngx_http_junkmail_ctx_t *ctx,
+                                                  redisReply *reply);
+static void      ngx_junkmail_api_account_got(ngx_http_request_t      *r,
+                                              ngx_http_junkmail_ctx_t *ctx,
+                                              redisReply              *reply);
+static void ngx_junkmail_api_account_deleted(ngx_http_request_t      *r,
+                                             ngx_http_junkmail_ctx_t *ctx,
+                                             redisReply              *reply);
+static void ngx_junkmail_api_account_due(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply              *reply);
+static void ngx_junkmail_api_domains_got(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply              *reply);
+static ngx_str_t ngx_junkmail_api_account_member(ngx_http_request_t      *r,
+                                                 ngx_http_junkmail_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_junkmail_api_account_create(ngx_http_request_t      *r,
+                                ngx_http_junkmail_ctx_t *ctx)
+{
+    char                          account[JM_ACCOUNT_LEN + 1];
+    char                          id[JM_UUID_LEN + 1];
+    u_char                       *text;
+    int64_t                       now;
+    ngx_int_t                     rc;
+    ngx_str_t                     client, member, argv[1];
+    ngx_junkmail_rate_t           rate;
+    ngx_http_junkmail_loc_conf_t *jlcf;
+
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
+
+    if (!jlcf->registration) {
+        return ngx_http_junkmail_error(r, "REGISTRATION_CLOSED");
+    }
+
+    client = ngx_junkmail_api_client(r);
+
+    if (ngx_junkmail_rate(&client, NGX_JUNKMAIL_API_ACCOUNTS,
+                          NGX_JUNKMAIL_API_ACCOUNTS_PERIOD, &rate)
+        != NGX_OK)
+    {
+        return ngx_http_junkmail_limited(r, &rate);
+    }
+
+    now = ngx_junkmail_api_now();
+    text = ngx_pnalloc(r->pool, JM_KEY_LEN + 1);
+
+    if (text == NULL || jm_account_make(account) != 0
+        || jm_key_make(account, (char *) text, &ctx->key) != 0
+        || jm_uuid7(now, id) != 0)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = text;
+    ctx->account.data = (u_char *) ctx->key.account;
+    ctx->account.len = JM_ACCOUNT_LEN;
+    ctx->keyhash.data = (u_char *) ctx->key.hash;
+    ctx->keyhash.len = JM_HASH_LEN;
+
+    member = ngx_junkmail_api_account_member(r, ctx);
+    if (member.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    argv[0].data = (u_char *) id;
+    argv[0].len = JM_UUID_LEN;
+
+    /* What is due comes first, so that no account is ever forgotten. */
+
+    rc = ngx_junkmail_api_due(r, NULL, &member, now + NGX_JUNKMAIL_API_UNUSED);
+
+    if (rc == NGX_OK) {
+        rc = ngx_junkmail_api_write(r, ngx_junkmail_api_account_created,
+                                    "jm_account_create", NULL, 1, argv);
+    }
+
+    return ngx_junkmail_api_wait_write(r, rc);
+}
+
+
+/*
+ * What accounts are counted by: an IPv4 address, the /64 of an IPv6 one, all
+ * Unix sockets together.  It lies in the connection.
+ */
+
+static ngx_str_t
+ngx_junkmail_api_client(ngx_http_request_t *r)
+{
+    ngx_str_t            client;
+    struct sockaddr     *sa;
+    struct sockaddr_in  *sin;
+    struct sockaddr_in6 *sin6;
+
+    sa = r->connection->sockaddr;
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        client.data = (u_char *) &sin->sin_addr;
+        client.len = 4;
+        break;
+
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        client.data = sin6->sin6_addr.s6_addr;
+        client.len = 8;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            client.data += 12;
+            client.len = 4;
+        }
+
+        break;
+
+    default:
+        ngx_str_set(&client, "local");
+        break;
+    }
+
+    return client;
+}
+
+
+static ngx_str_t
+ngx_junkmail_api_account_member(ngx_http_request_t      *r,
+                                ngx_http_junkmail_ctx_t *ctx)
+{
+    return ngx_junkmail_api_printf(r, sizeof("account:") + JM_ACCOUNT_LEN,
+                                   "account:%s", ctx->key.account);
+}
+
+
+static void
+ngx_junkmail_api_account_created(ngx_http_request_t      *r,
+                                 ngx_http_junkmail_ctx_t *ctx,
+                                 redisReply              *reply)
+{
+    char      created[25];
+    ngx_str_t json;
+    ngx_str_t cache = ngx_string("no-store");
+    ngx_str_t location = ngx_string(NGX_HTTP_JUNKMAIL_PREFIX "accounts/me");
+
+    jm_iso_time(ngx_junkmail_api_integer(reply, 1), created);
+
+    json = ngx_junkmail_api_printf(
+        r, 512,
+        "{\"id\":\"%s\",\"key\":\"%s\",\"scopes\":" NGX_JUNKMAIL_API_SCOPES
+        ",\"createdAt\":\"%s\"}",
+        ctx->key.account, ctx->data, created);
+
+    if (json.data == NULL
+        || ngx_http_junkmail_header(r, "Cache-Control", &cache) != NGX_OK
+        || ngx_http_junkmail_header(r, "Location", &location) != NGX_OK)
+    {
+        ngx_http_junkmail_fail(r, "INTERNAL");
+        return;
+    }
+
+    ngx_junkmail_api_data(r, NGX_HTTP_CREATED, &json);
+}
+
+
+ngx_int_t
+ngx_junkmail_api_account_get(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx)
+{
+    return ngx_junkmail_api_wait_read(
+        r, ngx_junkmail_api_read(r, ngx_junkmail_api_account_got,
+                                 "jm_account_get", 0, NULL));
+}
+
+
+static void
+ngx_junkmail_api_account_got(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+{
+    ngx_str_t json;
+
+    json = ngx_junkmail_api_string(reply, 1);
+
+    ngx_junkmail_api_data(r, NGX_HTTP_OK, &json);
+}
+
+
+ngx_int_t
+ngx_junkmail_api_account_delete(ngx_http_request_t      *r,
+                                ngx_http_junkmail_ctx_t *ctx)
+{
+    return ngx_junkmail_api_wait_write(
+        r, ngx_junkmail_api_write(r, ngx_junkmail_api_account_deleted,
+                                  "jm_account_delete", NULL, 0, NULL));
+}
+
+
+/* Invisible from now on; the reaper removes the rest. */
+
+static void
+ngx_junkmail_api_account_deleted(ngx_http_request_t      *r,
+                                 ngx_http_junkmail_ctx_t *ctx,
+                                 redisReply              *reply)
+{
+    ngx_int_t rc;
+    ngx_str_t member;
+
+    member = ngx_junkmail_api_account_member(r, ctx);
+
+    rc = member.data == NULL
+             ? NGX_ERROR
+             : ngx_junkmail_api_due(r, ngx_junkmail_api_account_due, &member,
+                                    0);
+
+    ngx_junkmail_api_again(r, rc);
+}
+
+
+static void
+ngx_junkmail_api_account_due(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+{
+    ngx_junkmail_api_message(r, "Account deleted successfully");
+}
+
+
+ngx_int_t
+ngx_junkmail_api_domains(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
+{
+    ngx_str_t argv[] = { ngx_string("ZRANGE"), ngx_string("jm:domains"),
+                         ngx_string("0"), ngx_string("-1") };
+
+    return ngx_junkmail_api_wait_read(
+        r, ngx_junkmail_api_command(r, ngx_junkmail_api_domains_got, 4, argv));
+}
+
+
+/* Domains are host names: nothing in them has to be escaped. */
+
+static void
+ngx_junkmail_api_domains_got(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+{
+    u_char   *p;
+    size_t    i, size;
+    ngx_str_t json, domain;
+
+    size = sizeof("[]");
+
+    for (i = 0; i < reply->elements; i++) {
+        size += ngx_junkmail_api_string(reply, i).len + sizeof(",\"\"");
+    }
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        ngx_http_junkmail_fail(r, "INTERNAL");
+        return;
+    }
+
+    json.data = p;
+    *p++ = '[';
+
+    for (i = 0; i < reply->elements; i++) {
+        domain = ngx_junkmail_api_string(reply, i);
+        p = ngx_sprintf(p, "%s\"%V\"", i ? "," : "", &domain);
+    }
+
+    *p++ = ']';
+    json.len = p - json.data;
+
+    ngx_junkmail_api_data(r, NGX_HTTP_OK, &json);
+}

@@ -1,0 +1,167 @@
+/*
+ * Cursors and events: positions in an account's log, and what is sent about
+ * it.  An event is one block of memory with a count of its holders; within a
+ * worker nothing runs in parallel, so the count needs no lock.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "jm_ws.h"
+
+#include "ngx_junkmail_event.h"
+
+
+#define NGX_JUNKMAIL_EVENT_ID     "{\"id\":\""
+#define NGX_JUNKMAIL_EVENT_ID_END "\","
+
+
+ngx_int_t
+ngx_junkmail_cursor_parse(ngx_str_t *text, ngx_junkmail_cursor_t *c)
+{
+    u_char    *p, *last;
+    uint64_t   n[2];
+    ngx_uint_t i, digits;
+
+    if (text->len == 1 && text->data[0] == '0') {
+        c->ms = 0;
+        c->seq = 0;
+        return NGX_OK;
+    }
+
+    p = text->data;
+    last = p + text->len;
+
+    for (i = 0; i < 2; i++) {
+        n[i] = 0;
+
+        for (digits = 0; p < last && *p >= '0' && *p <= '9'; p++, digits++) {
+
+            if (n[i] > (UINT64_MAX - (*p - '0')) / 10) {
+                return NGX_ERROR;
+            }
+
+            n[i] = n[i] * 10 + (*p - '0');
+        }
+
+        if (digits == 0 || digits > 20) {
+            return NGX_ERROR;
+        }
+
+        if (i == 0 && (p == last || *p++ != '-')) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (p != last) {
+        return NGX_ERROR;
+    }
+
+    c->ms = n[0];
+    c->seq = n[1];
+
+    return NGX_OK;
+}
+
+
+u_char *
+ngx_junkmail_cursor_print(ngx_junkmail_cursor_t *c, u_char *out)
+{
+    if (c->ms == 0 && c->seq == 0) {
+        *out++ = '0';
+        return out;
+    }
+
+    return ngx_sprintf(out, "%uL-%uL", c->ms, c->seq);
+}
+
+
+ngx_int_t
+ngx_junkmail_cursor_cmp(ngx_junkmail_cursor_t *a, ngx_junkmail_cursor_t *b)
+{
+    if (a->ms != b->ms) {
+        return a->ms < b->ms ? -1 : 1;
+    }
+
+    return a->seq == b->seq ? 0 : a->seq < b->seq ? -1 : 1;
+}
+
+
+ngx_junkmail_event_t *
+ngx_junkmail_event_make(ngx_uint_t opcode, ngx_str_t *id, ngx_str_t *address,
+                        ngx_str_t *json)
+{
+    size_t                len, header;
+    u_char               *p, bytes[JM_WS_HEADER_MAX];
+    ngx_junkmail_event_t *e;
+
+    len = json->len;
+
+    if (id->len) {
+        len += sizeof(NGX_JUNKMAIL_EVENT_ID NGX_JUNKMAIL_EVENT_ID_END) - 1
+               + id->len;
+    }
+
+    header = jm_ws_header(bytes, opcode, len);
+
+    e = ngx_junkmail_event_alloc(header + len, address->len);
+    if (e == NULL) {
+        return NULL;
+    }
+
+    p = ngx_cpymem(e->frame.data, bytes, header);
+
+    e->json.data = p;
+    e->json.len = len;
+
+    if (id->len) {
+        p = ngx_cpymem(p, NGX_JUNKMAIL_EVENT_ID,
+                       sizeof(NGX_JUNKMAIL_EVENT_ID) - 1);
+        e->id.data = p;
+        e->id.len = id->len;
+        p = ngx_cpymem(p, id->data, id->len);
+        p = ngx_cpymem(p, NGX_JUNKMAIL_EVENT_ID_END,
+                       sizeof(NGX_JUNKMAIL_EVENT_ID_END) - 1);
+    }
+
+    if (json->len) {
+        p = ngx_cpymem(p, json->data, json->len);
+    }
+
+    if (address->len) {
+        ngx_memcpy(p, address->data, address->len);
+        e->address.data = p;
+        e->address.len = address->len;
+    }
+
+    return e;
+}
+
+
+ngx_junkmail_event_t *
+ngx_junkmail_event_alloc(size_t frame, size_t more)
+{
+    ngx_junkmail_event_t *e;
+
+    e = ngx_alloc(sizeof(ngx_junkmail_event_t) + frame + more, ngx_cycle->log);
+    if (e == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(e, sizeof(ngx_junkmail_event_t));
+
+    e->refs = 1;
+    e->frame.data = (u_char *) (e + 1);
+    e->frame.len = frame;
+
+    return e;
+}
+
+
+void
+ngx_junkmail_event_free(ngx_junkmail_event_t *e)
+{
+    if (--e->refs == 0) {
+        ngx_free(e);
+    }
+}

@@ -1,0 +1,60 @@
+/*
+ * Cursors and events: positions in an account's log, and what is sent about
+ * it.  Used by the hub, which makes events of the log's entries, and by
+ * ngx_junkmail_websocket.c, which sends them.
+ */
+
+#ifndef _NGX_JUNKMAIL_EVENT_H_INCLUDED_
+#define _NGX_JUNKMAIL_EVENT_H_INCLUDED_
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#define NGX_JUNKMAIL_CURSOR_LEN (NGX_INT64_LEN + 1 + NGX_INT64_LEN)
+
+/* A position in the log: the id of the entry after which one reads on. */
+typedef struct {
+    uint64_t ms;
+    uint64_t seq;
+} ngx_junkmail_cursor_t;
+
+/*
+ * What is sent, shared by all who send it: reference-counted, never changed.
+ * It begins with one reference, its maker's.
+ */
+typedef struct {
+    ngx_uint_t refs;
+    ngx_str_t  id;      /* the cursor; empty: no event of the log */
+    ngx_str_t  address; /* address id it belongs to; empty: the account */
+    ngx_str_t  json;    /* the text `{"id":"…",…}` */
+    ngx_str_t  frame;   /* the same as a WebSocket frame: json is its end */
+} ngx_junkmail_event_t;
+
+/* `<ms>-<seq>`, or `0`: NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_junkmail_cursor_parse(ngx_str_t *text, ngx_junkmail_cursor_t *c);
+
+/* Back again; `out` has room for NGX_JUNKMAIL_CURSOR_LEN.  Its end. */
+u_char *ngx_junkmail_cursor_print(ngx_junkmail_cursor_t *c, u_char *out);
+
+/* Less than, equal to, greater than 0, as `a` is to `b`. */
+ngx_int_t ngx_junkmail_cursor_cmp(ngx_junkmail_cursor_t *a,
+                                  ngx_junkmail_cursor_t *b);
+
+/*
+ * Makes something to send; everything is copied.  With an `id` that is not
+ * empty, `json` lacks its beginning `{"id":"…",`.  `opcode` is the WebSocket
+ * frame's.  NULL without memory.
+ */
+ngx_junkmail_event_t *ngx_junkmail_event_make(ngx_uint_t opcode, ngx_str_t *id,
+                                              ngx_str_t *address,
+                                              ngx_str_t *json);
+
+/*
+ * The same with nothing in it: `frame` bytes for the caller to write, all that
+ * is sent, with room for `more` behind them.
+ */
+ngx_junkmail_event_t *ngx_junkmail_event_alloc(size_t frame, size_t more);
+
+void ngx_junkmail_event_free(ngx_junkmail_event_t *e); /* drops a reference */
+
+#endif /* _NGX_JUNKMAIL_EVENT_H_INCLUDED_ */

@@ -1,0 +1,77 @@
+/*
+ * Fan-out: one watch per account that has listeners in this worker.  The event
+ * log in Redis is the truth; a publish only wakes the watch, which reads the
+ * log on from its last id and gives each event, serialised once, to its
+ * listeners.  Used by ngx_junkmail_push.c and ngx_junkmail_websocket.c.
+ */
+
+#ifndef _NGX_JUNKMAIL_HUB_H_INCLUDED_
+#define _NGX_JUNKMAIL_HUB_H_INCLUDED_
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "jm_key.h"
+#include "ngx_junkmail_event.h"
+
+typedef struct ngx_junkmail_listener_s ngx_junkmail_listener_t;
+
+typedef struct {
+
+    /* A new event, in log order, each once.  The callee takes its own
+     * reference if it keeps it.  NGX_AGAIN: taken, but a replay should pause
+     * until ngx_junkmail_hub_resume().  Must not leave. */
+    ngx_int_t (*event)(ngx_junkmail_listener_t *l, ngx_junkmail_event_t *e);
+
+    /* The log no longer holds all that came after the last event; it goes on
+     * after `newest`.  Must not leave. */
+    void (*reset)(ngx_junkmail_listener_t *l, ngx_str_t *newest);
+
+    /* The key is no longer good: account gone, key revoked.  May leave; the
+     * hub does not call this listener again. */
+    void (*gone)(ngx_junkmail_listener_t *l);
+} ngx_junkmail_listener_ops_t;
+
+/* One who reads the log; the hub's own business. */
+typedef struct {
+    ngx_queue_t              turn; /* among those who wait for Redis */
+    void                    *ask;  /* the command in flight */
+    void                    *watch;
+    ngx_junkmail_listener_t *listener;    /* NULL: the watch's own reader */
+    ngx_junkmail_cursor_t    cursor;      /* of the last event delivered */
+    unsigned                 waiting : 1; /* in one of the hub's queues */
+    unsigned check : 1;  /* ask jm_log_open before the next page */
+    unsigned sound : 1;  /* it has just said that nothing is missing */
+    unsigned again : 1;  /* woken while a command was in flight */
+    unsigned paused : 1; /* the listener has enough for now */
+    unsigned live : 1;   /* the watch reads for this listener */
+} ngx_junkmail_reader_t;
+
+/* Owned by the caller, who sets `ops` and `data`; zeroed otherwise. */
+struct ngx_junkmail_listener_s {
+    const ngx_junkmail_listener_ops_t *ops;
+    void                              *data;
+    ngx_queue_t                        queue; /* in the watch */
+    ngx_junkmail_reader_t              reader;
+    u_char                             keyhash[JM_HASH_LEN];
+};
+
+/* Sets the worker's hub up; from init_process, before the first join. */
+ngx_int_t ngx_junkmail_hub_init(ngx_cycle_t *cycle);
+
+/*
+ * Joins the watch of `account` (22 characters) so that the listener sees every
+ * event after `since` (an id that jm_log_open called valid): replay from the
+ * log first, then live, without gap or double.  `keyhash` (64 hex digits) is
+ * asked about again whenever the store may have changed its mind.  Never calls
+ * back before it returns.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_junkmail_hub_join(ngx_junkmail_listener_t *l, ngx_str_t *account,
+                                ngx_str_t *keyhash, ngx_str_t *since);
+void      ngx_junkmail_hub_leave(ngx_junkmail_listener_t *l);
+
+/* The listener has room again after NGX_AGAIN.  Never calls back before it
+ * returns. */
+void ngx_junkmail_hub_resume(ngx_junkmail_listener_t *l);
+
+#endif /* _NGX_JUNKMAIL_HUB_H_INCLUDED_ */

@@ -1,0 +1,47 @@
+/*
+ * The hand-off: gives one message, spooled, to an LMTP server (RFC 2033) and
+ * brings back one answer.  Called by the SMTP session at the end of data.
+ * What a try costs, how often it is repeated and when XRAW is said: DESIGN.md
+ * "One message, in order", 4 and 6; the constants are in ngx_junkmail_lmtp.c.
+ */
+
+#ifndef _NGX_JUNKMAIL_LMTP_H_INCLUDED_
+#define _NGX_JUNKMAIL_LMTP_H_INCLUDED_
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_junkmail_spool.h"
+
+#define NGX_JUNKMAIL_LMTP_REPLY 512
+
+typedef void (*ngx_junkmail_lmtp_pt)(void *data);
+
+typedef struct {
+    ngx_pool_t           *pool; /* destroying it ends the hand-off silently */
+    ngx_log_t            *log;
+    ngx_array_t          *backends;   /* ngx_addr_t; tried in turn */
+    ngx_str_t             hostname;   /* said in LHLO */
+    ngx_str_t             id;         /* delivery id, 32 hex digits */
+    ngx_str_t             from;       /* reverse path without brackets */
+    ngx_array_t          *recipients; /* ngx_str_t, paths without brackets */
+    ngx_str_t             trace;      /* header lines put before the body */
+    ngx_junkmail_spool_t *spool;
+
+    /* Called once, never before ngx_junkmail_lmtp_send() has returned. */
+    ngx_junkmail_lmtp_pt handler;
+    void                *data;
+
+    /*
+     * The answer: 2xx only when every recipient got 2xx; else the worst 4xx,
+     * else the worst 5xx.  `reply` is "451 4.3.0 text", printable ASCII.
+     */
+    ngx_uint_t code;
+    ngx_str_t  reply;
+    u_char     reply_data[NGX_JUNKMAIL_LMTP_REPLY];
+} ngx_junkmail_lmtp_request_t;
+
+/* NGX_OK when under way; NGX_ERROR without memory. */
+ngx_int_t ngx_junkmail_lmtp_send(ngx_junkmail_lmtp_request_t *request);
+
+#endif /* _NGX_JUNKMAIL_LMTP_H_INCLUDED_ */

@@ -1,0 +1,196 @@
+/*
+ * The outbox of a push connection: a list of references to events, from which
+ * as many as fit are written at once.
+ *
+ * TLS wants a write that was not done repeated with the same bytes at the same
+ * place: they are, since the first of the list stays until it is sent.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_junkmail_outbox.h"
+
+
+#define NGX_JUNKMAIL_OUTBOX_CHAIN 64
+
+
+struct ngx_junkmail_outbox_item_s {
+    ngx_junkmail_outbox_item_t *next;
+    ngx_junkmail_event_t       *event;
+};
+
+
+static void ngx_junkmail_outbox_sent(ngx_junkmail_outbox_t *box, size_t n);
+static void ngx_junkmail_outbox_remove(ngx_junkmail_outbox_t       *box,
+                                       ngx_junkmail_outbox_item_t **item);
+
+
+ngx_int_t
+ngx_junkmail_outbox_add(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e)
+{
+    ngx_junkmail_outbox_item_t *item;
+
+    item = ngx_alloc(sizeof(ngx_junkmail_outbox_item_t), ngx_cycle->log);
+    if (item == NULL) {
+        return NGX_ERROR;
+    }
+
+    e->refs++;
+
+    item->event = e;
+    item->next = NULL;
+
+    if (box->first == NULL) {
+        box->first = item;
+
+    } else {
+        box->last->next = item;
+    }
+
+    box->last = item;
+    box->events++;
+    box->bytes += e->frame.len;
+
+    /* When it is not ready, epoll will say when it is. */
+
+    if (box->connection->write->ready) {
+        ngx_post_event(box->connection->write, &ngx_posted_events);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_junkmail_outbox_flush(ngx_junkmail_outbox_t *box)
+{
+    off_t                       sent;
+    size_t                      skip;
+    ngx_buf_t                   bufs[NGX_JUNKMAIL_OUTBOX_CHAIN], *b;
+    ngx_uint_t                  n;
+    ngx_chain_t                 chain[NGX_JUNKMAIL_OUTBOX_CHAIN];
+    ngx_connection_t           *c;
+    ngx_junkmail_outbox_item_t *item;
+
+    c = box->connection;
+
+    while (box->first != NULL) {
+
+        if (!c->write->ready) {
+            return NGX_AGAIN;
+        }
+
+        skip = box->sent;
+        item = box->first;
+
+        for (n = 0; item != NULL && n < NGX_JUNKMAIL_OUTBOX_CHAIN; n++) {
+            b = &bufs[n];
+
+            ngx_memzero(b, sizeof(ngx_buf_t));
+
+            b->pos = item->event->frame.data + skip;
+            b->last = item->event->frame.data + item->event->frame.len;
+            b->memory = 1;
+
+            chain[n].buf = b;
+            chain[n].next = &chain[n + 1];
+
+            skip = 0;
+            item = item->next;
+        }
+
+        chain[n - 1].next = NULL;
+
+        sent = c->sent;
+
+        if (c->send_chain(c, chain, 0) == NGX_CHAIN_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (c->sent == sent) {
+            return NGX_AGAIN;
+        }
+
+        ngx_junkmail_outbox_sent(box, (size_t) (c->sent - sent));
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_junkmail_outbox_sent(ngx_junkmail_outbox_t *box, size_t n)
+{
+    size_t left;
+
+    while (box->first != NULL) {
+        left = box->first->event->frame.len - box->sent;
+
+        if (n < left) {
+            box->sent += n;
+            return;
+        }
+
+        n -= left;
+        box->sent = 0;
+
+        ngx_junkmail_outbox_remove(box, &box->first);
+    }
+}
+
+
+void
+ngx_junkmail_outbox_drop(ngx_junkmail_outbox_t *box)
+{
+    ngx_junkmail_outbox_item_t **item;
+
+    if (box->first == NULL) {
+        return;
+    }
+
+    box->last = box->first;
+    item = &box->first->next;
+
+    while (*item != NULL) {
+
+        if ((*item)->event->id.len != 0) {
+            ngx_junkmail_outbox_remove(box, item);
+            continue;
+        }
+
+        box->last = *item;
+        item = &(*item)->next;
+    }
+}
+
+
+void
+ngx_junkmail_outbox_clear(ngx_junkmail_outbox_t *box)
+{
+    while (box->first != NULL) {
+        ngx_junkmail_outbox_remove(box, &box->first);
+    }
+
+    box->sent = 0;
+}
+
+
+/* `item` is the pointer that leads to it; `last` is the caller's matter. */
+
+static void
+ngx_junkmail_outbox_remove(ngx_junkmail_outbox_t       *box,
+                           ngx_junkmail_outbox_item_t **item)
+{
+    ngx_junkmail_outbox_item_t *gone;
+
+    gone = *item;
+    *item = gone->next;
+
+    box->events--;
+    box->bytes -= gone->event->frame.len;
+
+    ngx_junkmail_event_free(gone->event);
+    ngx_free(gone);
+}

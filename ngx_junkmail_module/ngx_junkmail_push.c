@@ -1,0 +1,740 @@
+/*
+ * The handshake of GET /api/v1/events: what the client asks for, who it is,
+ * whether it may, and where in the log it starts; all of it before the
+ * upgrade, so that a refusal is plain HTTP (RFC 6455, 4.2).  Called by the
+ * route table of ngx_http_junkmail_module.c; hands over to
+ * ngx_junkmail_websocket.c.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "jm_id.h"
+#include "jm_schema.h"
+#include "jm_ws.h"
+
+#include "ngx_http_junkmail.h"
+#include "ngx_junkmail_event.h"
+#include "ngx_junkmail_push.h"
+#include "ngx_junkmail_redis.h"
+#include "ngx_junkmail_stats.h"
+
+
+/* HTTP status; nginx has no name for it */
+#define NGX_JUNKMAIL_PUSH_UPGRADE_REQUIRED 426
+
+#define NGX_JUNKMAIL_PUSH_PER_KEY   10
+#define NGX_JUNKMAIL_PUSH_PER_IP    50 /* IPv6: per /64 */
+#define NGX_JUNKMAIL_PUSH_ADDRESSES 100
+#define NGX_JUNKMAIL_PUSH_RETRY     30 /* s, when there is no place */
+
+#define NGX_JUNKMAIL_PUSH_BEARER "bearer."
+
+
+/* The headers of a handshake, as far as nginx does not know them. */
+typedef struct {
+    ngx_uint_t upgrade;   /* to websocket */
+    ngx_uint_t connect;   /* Connection: upgrade */
+    ngx_uint_t keys;      /* number of Sec-WebSocket-Key */
+    ngx_uint_t versions;  /* number of Sec-WebSocket-Version */
+    ngx_uint_t version13; /* and whether it is 13 */
+    ngx_uint_t offered;   /* junkmail.v1 */
+    ngx_str_t  key;
+    ngx_str_t  bearer; /* the API key of a subprotocol */
+} ngx_junkmail_push_headers_t;
+
+typedef struct {
+    const char *name;
+    void (*read)(ngx_junkmail_push_headers_t *h, jm_str_t value);
+} ngx_junkmail_push_header_t;
+
+
+static ngx_uint_t ngx_junkmail_push_has_body(ngx_http_request_t *r);
+static void       ngx_junkmail_push_read_headers(ngx_http_request_t          *r,
+                                                 ngx_junkmail_push_headers_t *h);
+static void       ngx_junkmail_push_upgrade(ngx_junkmail_push_headers_t *h,
+                                            jm_str_t                     value);
+static void       ngx_junkmail_push_connection(ngx_junkmail_push_headers_t *h,
+                                               jm_str_t                     value);
+static void       ngx_junkmail_push_key(ngx_junkmail_push_headers_t *h,
+                                        jm_str_t                     value);
+static void       ngx_junkmail_push_version(ngx_junkmail_push_headers_t *h,
+                                            jm_str_t                     value);
+static void       ngx_junkmail_push_protocol(ngx_junkmail_push_headers_t *h,
+                                             jm_str_t                     value);
+static ngx_int_t  ngx_junkmail_push_other_version(ngx_http_request_t *r);
+static ngx_int_t  ngx_junkmail_push_identify(ngx_http_request_t          *r,
+                                             ngx_junkmail_push_headers_t *h);
+static ngx_int_t  ngx_junkmail_push_query(ngx_http_request_t  *r,
+                                          ngx_junkmail_push_t *p,
+                                          const char         **field);
+static ngx_int_t  ngx_junkmail_push_since(ngx_http_request_t  *r,
+                                          ngx_junkmail_push_t *p,
+                                          ngx_str_t           *value);
+static ngx_int_t  ngx_junkmail_push_ask(ngx_http_request_t  *r,
+                                        ngx_junkmail_push_t *p);
+static void       ngx_junkmail_push_answer(void *data, redisReply *reply);
+static ngx_int_t  ngx_junkmail_push_opened(ngx_junkmail_push_t *p,
+                                           redisReply          *reply,
+                                           const char         **error);
+static ngx_int_t  ngx_junkmail_push_take_places(ngx_http_request_t  *r,
+                                                ngx_junkmail_push_t *p);
+static ngx_junkmail_event_t *ngx_junkmail_push_accept(ngx_http_request_t  *r,
+                                                      ngx_junkmail_push_t *p);
+
+
+static const ngx_junkmail_push_header_t ngx_junkmail_push_headers[] = {
+    { "upgrade", ngx_junkmail_push_upgrade },
+    { "connection", ngx_junkmail_push_connection },
+    { "sec-websocket-key", ngx_junkmail_push_key },
+    { "sec-websocket-version", ngx_junkmail_push_version },
+    { "sec-websocket-protocol", ngx_junkmail_push_protocol },
+    { NULL, NULL }
+};
+
+
+/* What jm_log_open may say, and what the client then reads. */
+
+static const struct {
+    const char *word;
+    const char *error; /* NULL: none */
+} ngx_junkmail_push_statuses[] = { { "OK", NULL },
+                                   { "INVALID_API_KEY", "INVALID_API_KEY" },
+                                   { "MISSING_SCOPE", "MISSING_SCOPE" },
+                                   { "NOT_FOUND", "ADDRESS_NOT_FOUND" },
+                                   { NULL, "STORE_UNAVAILABLE" } };
+
+
+ngx_int_t
+ngx_junkmail_push_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    const char                 *field;
+    ngx_junkmail_push_t        *p;
+    ngx_http_junkmail_ctx_t    *ctx;
+    ngx_junkmail_push_headers_t h;
+
+    ngx_memzero(&h, sizeof(ngx_junkmail_push_headers_t));
+
+    ngx_junkmail_push_read_headers(r, &h);
+
+    /* HTTP/2 knows no Upgrade; there the header means nothing. */
+
+    if (!h.upgrade || r->stream != NULL) {
+        return ngx_http_junkmail_error(r, "NOT_ACCEPTABLE");
+    }
+
+    if (h.versions == 1 && !h.version13) {
+        return ngx_junkmail_push_other_version(r);
+    }
+
+    /*
+     * RFC 6455, 4.2.1.  A body is refused as well: its bytes would be read as
+     * frames.
+     */
+
+    if (r->method != NGX_HTTP_GET || r->http_version < NGX_HTTP_VERSION_11
+        || !h.connect || h.keys != 1 || h.versions != 1
+        || !jm_ws_key_valid((jm_str_t){ h.key.data, h.key.len })
+        || ngx_junkmail_push_has_body(r))
+    {
+        return ngx_http_junkmail_error(r, "BAD_REQUEST");
+    }
+
+    rc = ngx_junkmail_push_identify(r, &h);
+
+    if (rc == NGX_BUSY) {
+        ctx = ngx_http_junkmail_get_ctx(r);
+        return ngx_http_junkmail_limited(r, &ctx->rate);
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_junkmail_error(r, "INVALID_API_KEY");
+    }
+
+    p = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_push_t));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p->key = h.key;
+    p->protocol = h.offered;
+
+    rc = ngx_junkmail_push_query(r, p, &field);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_junkmail_error(r, "ADDRESS_NOT_FOUND");
+    }
+
+    if (rc == NGX_ABORT) {
+        return ngx_http_junkmail_invalid(r, field);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_junkmail_push_ask(r, p);
+}
+
+
+/* It has been discarded already, and its length with it. */
+
+static ngx_uint_t
+ngx_junkmail_push_has_body(ngx_http_request_t *r)
+{
+    ngx_table_elt_t *length;
+
+    length = r->headers_in.content_length;
+
+    return r->headers_in.chunked
+           || (length != NULL
+               && ngx_atoof(length->value.data, length->value.len) != 0);
+}
+
+
+/* Headers. */
+
+
+static void
+ngx_junkmail_push_read_headers(ngx_http_request_t          *r,
+                               ngx_junkmail_push_headers_t *h)
+{
+    size_t                            len;
+    ngx_uint_t                        i;
+    ngx_list_part_t                  *part;
+    ngx_table_elt_t                  *header;
+    const ngx_junkmail_push_header_t *known;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            for (known = ngx_junkmail_push_headers; known->name != NULL;
+                 known++) {
+                len = ngx_strlen(known->name);
+
+                if (header[i].key.len == len
+                    && ngx_strncmp(header[i].lowcase_key, known->name, len)
+                           == 0)
+                {
+                    known->read(h, (jm_str_t){ header[i].value.data,
+                                               header[i].value.len });
+                }
+            }
+        }
+    }
+}
+
+
+static void
+ngx_junkmail_push_upgrade(ngx_junkmail_push_headers_t *h, jm_str_t value)
+{
+    h->upgrade |= jm_ws_token_find(value, jm_str("websocket"));
+}
+
+
+static void
+ngx_junkmail_push_connection(ngx_junkmail_push_headers_t *h, jm_str_t value)
+{
+    h->connect |= jm_ws_token_find(value, jm_str("upgrade"));
+}
+
+
+static void
+ngx_junkmail_push_key(ngx_junkmail_push_headers_t *h, jm_str_t value)
+{
+    h->keys++;
+    h->key.data = value.data;
+    h->key.len = value.len;
+}
+
+
+static void
+ngx_junkmail_push_version(ngx_junkmail_push_headers_t *h, jm_str_t value)
+{
+    h->versions++;
+    h->version13 = value.len == 2 && ngx_memcmp(value.data, "13", 2) == 0;
+}
+
+
+static void
+ngx_junkmail_push_protocol(ngx_junkmail_push_headers_t *h, jm_str_t value)
+{
+    jm_str_t token;
+
+    static const size_t bearer = sizeof(NGX_JUNKMAIL_PUSH_BEARER) - 1;
+    static const size_t protocol = sizeof(NGX_JUNKMAIL_PUSH_PROTOCOL) - 1;
+
+    while (jm_ws_token_next(&value, &token)) {
+
+        if (token.len == protocol
+            && ngx_memcmp(token.data, NGX_JUNKMAIL_PUSH_PROTOCOL, protocol)
+                   == 0)
+        {
+            h->offered = 1;
+
+        } else if (token.len > bearer
+                   && ngx_memcmp(token.data, NGX_JUNKMAIL_PUSH_BEARER, bearer)
+                          == 0)
+        {
+            h->bearer.data = token.data + bearer;
+            h->bearer.len = token.len - bearer;
+        }
+    }
+}
+
+
+/* RFC 6455, 4.2.2 and 4.4: say which version is understood. */
+
+static ngx_int_t
+ngx_junkmail_push_other_version(ngx_http_request_t *r)
+{
+    ngx_str_t version = ngx_string("13");
+    ngx_str_t upgrade = ngx_string("websocket");
+
+    if (ngx_http_junkmail_header(r, "Sec-WebSocket-Version", &version)
+            != NGX_OK
+        || ngx_http_junkmail_header(r, "Upgrade", &upgrade) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_JUNKMAIL_PUSH_UPGRADE_REQUIRED;
+}
+
+
+/* A header that is there counts, even when it is wrong. */
+
+static ngx_int_t
+ngx_junkmail_push_identify(ngx_http_request_t          *r,
+                           ngx_junkmail_push_headers_t *h)
+{
+    ngx_str_t text;
+
+    static const size_t scheme = sizeof("Bearer ") - 1;
+
+    if (r->headers_in.authorization == NULL) {
+        return ngx_http_junkmail_identify(r, &h->bearer);
+    }
+
+    text = r->headers_in.authorization->value;
+
+    if (text.len < scheme
+        || ngx_strncasecmp(text.data, (u_char *) "Bearer ", scheme) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    text.data += scheme;
+    text.len -= scheme;
+
+    while (text.len && *text.data == ' ') {
+        text.data++;
+        text.len--;
+    }
+
+    return ngx_http_junkmail_identify(r, &text);
+}
+
+
+/* The query. */
+
+
+/*
+ * NGX_DECLINED: an address that cannot exist; NGX_ABORT: `field` is malformed.
+ */
+
+static ngx_int_t
+ngx_junkmail_push_query(ngx_http_request_t *r, ngx_junkmail_push_t *p,
+                        const char **field)
+{
+    u_char   *pos, *last, *end, *to, *from;
+    ngx_int_t rc;
+    ngx_str_t name, value, *id;
+
+    if (ngx_array_init(&p->addresses, r->pool, 1, sizeof(ngx_str_t)) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    last = r->args.data + r->args.len;
+
+    for (pos = r->args.data; pos < last; pos = end + 1) {
+
+        end = ngx_strlchr(pos, last, '&');
+        if (end == NULL) {
+            end = last;
+        }
+
+        from = ngx_strlchr(pos, end, '=');
+        if (from == NULL) {
+            continue;
+        }
+
+        name.data = pos;
+        name.len = from - pos;
+        from++;
+
+        value.data = ngx_pnalloc(r->pool, end - from + 1);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        to = value.data;
+        ngx_unescape_uri(&to, &from, end - from, 0);
+        value.len = to - value.data;
+
+        if (name.len == 5 && ngx_memcmp(name.data, "since", 5) == 0) {
+            *field = "since";
+
+            rc = ngx_junkmail_push_since(r, p, &value);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        if (name.len == 10 && ngx_memcmp(name.data, "address_id", 10) == 0) {
+            *field = "address_id";
+
+            if (!jm_uuid_valid((jm_str_t){ value.data, value.len })) {
+                return NGX_DECLINED;
+            }
+
+            if (p->addresses.nelts == NGX_JUNKMAIL_PUSH_ADDRESSES) {
+                return NGX_ABORT;
+            }
+
+            id = ngx_array_push(&p->addresses);
+            if (id == NULL) {
+                return NGX_ERROR;
+            }
+
+            *id = value;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_push_since(ngx_http_request_t *r, ngx_junkmail_push_t *p,
+                        ngx_str_t *value)
+{
+    u_char               *last;
+    ngx_junkmail_cursor_t cursor;
+
+    if (ngx_junkmail_cursor_parse(value, &cursor) != NGX_OK) {
+        return NGX_ABORT;
+    }
+
+    p->since.data = ngx_pnalloc(r->pool, NGX_JUNKMAIL_CURSOR_LEN);
+    if (p->since.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_junkmail_cursor_print(&cursor, p->since.data);
+    p->since.len = last - p->since.data;
+
+    return NGX_OK;
+}
+
+
+/* The store. */
+
+
+static ngx_int_t
+ngx_junkmail_push_ask(ngx_http_request_t *r, ngx_junkmail_push_t *p)
+{
+    u_char                   key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
+    ngx_str_t               *argv;
+    ngx_uint_t               n;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+    n = p->addresses.nelts;
+
+    argv = ngx_palloc(r->pool, (6 + n) * sizeof(ngx_str_t));
+    if (argv == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "FCALL_RO");
+    ngx_str_set(&argv[1], "jm_log_open");
+    ngx_str_set(&argv[2], "1");
+    argv[3].data = key;
+    argv[3].len = ngx_sprintf(key, JM_KEY_ACCOUNT, ctx->key.account) - key;
+    argv[4] = ctx->keyhash;
+    argv[5] = p->since;
+    ngx_memcpy(&argv[6], p->addresses.elts, n * sizeof(ngx_str_t));
+
+    ctx->data = p;
+
+    if (ngx_junkmail_redis_command(r->pool, ngx_junkmail_push_answer, r, 6 + n,
+                                   argv)
+        != NGX_OK)
+    {
+        return ngx_http_junkmail_error(r, "STORE_UNAVAILABLE");
+    }
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_junkmail_push_answer(void *data, redisReply *reply)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_int_t                rc;
+    const char              *error;
+    ngx_junkmail_event_t    *answer;
+    ngx_junkmail_push_t     *p;
+    ngx_junkmail_rate_t      rate;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+    p = ctx->data;
+
+    ngx_http_set_log_request(r->connection->log, r);
+
+    rc = ngx_junkmail_push_opened(p, reply, &error);
+
+    if (rc != NGX_OK) {
+        ngx_http_junkmail_fail(r, error);
+        return;
+    }
+
+    if (ngx_junkmail_push_take_places(r, p) != NGX_OK) {
+        ngx_memzero(&rate, sizeof(ngx_junkmail_rate_t));
+        rate.reset = ngx_time() + NGX_JUNKMAIL_PUSH_RETRY;
+
+        ngx_http_junkmail_finish(r, ngx_http_junkmail_limited(r, &rate));
+        return;
+    }
+
+    answer = ngx_junkmail_push_accept(r, p);
+
+    if (answer != NULL) {
+        p->answer = answer;
+        rc = ngx_junkmail_websocket_start(r, p);
+        ngx_junkmail_event_free(answer);
+
+    } else {
+        rc = NGX_ERROR;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_junkmail_place_release(p->place[0]);
+        ngx_junkmail_place_release(p->place[1]);
+
+        ngx_http_junkmail_fail(r, "INTERNAL");
+    }
+}
+
+
+/* NGX_OK, start, newest, reset; or NGX_DECLINED and the error. */
+
+static ngx_int_t
+ngx_junkmail_push_opened(ngx_junkmail_push_t *p, redisReply *reply,
+                         const char **error)
+{
+    ngx_uint_t   i;
+    redisReply **e;
+
+    *error = "STORE_UNAVAILABLE";
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements == 0 || reply->element[0]->str == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    e = reply->element;
+
+    for (i = 0; ngx_junkmail_push_statuses[i].word != NULL; i++) {
+        if (ngx_strcmp(e[0]->str, ngx_junkmail_push_statuses[i].word) == 0) {
+            break;
+        }
+    }
+
+    if (ngx_junkmail_push_statuses[i].error != NULL) {
+        *error = ngx_junkmail_push_statuses[i].error;
+        return NGX_DECLINED;
+    }
+
+    if (reply->elements < 4 || e[1]->str == NULL || e[2]->str == NULL) {
+        return NGX_DECLINED;
+    }
+
+    /* The reply outlives the start, which is called within its callback. */
+
+    p->start.data = (u_char *) e[1]->str;
+    p->start.len = e[1]->len;
+    p->newest.data = (u_char *) e[2]->str;
+    p->newest.len = e[2]->len;
+    p->reset = e[3]->str != NULL ? e[3]->str[0] == '1' : e[3]->integer == 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_push_take_places(ngx_http_request_t *r, ngx_junkmail_push_t *p)
+{
+    u_char                   text[sizeof("push key ") + JM_HASH_LEN];
+    u_char                   net[sizeof("push net ") + 16], *last;
+    ngx_str_t                id;
+    struct sockaddr         *sa;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+
+    id.data = text;
+    id.len = ngx_sprintf(text, "push key %V", &ctx->keyhash) - text;
+
+    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_KEY, &p->place[0])
+        != NGX_OK)
+    {
+        return NGX_BUSY;
+    }
+
+    sa = r->connection->sockaddr;
+    last = ngx_cpymem(net, "push net ", sizeof("push net ") - 1);
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        last = ngx_cpymem(last, &((struct sockaddr_in *) sa)->sin_addr, 4);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        last = ngx_cpymem(last, &((struct sockaddr_in6 *) sa)->sin6_addr, 8);
+        break;
+#endif
+
+    default: /* all of a Unix socket are one */
+        break;
+    }
+
+    id.data = net;
+    id.len = last - net;
+
+    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_IP, &p->place[1])
+        != NGX_OK)
+    {
+        ngx_junkmail_place_release(p->place[0]);
+        return NGX_BUSY;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The upgrade. */
+
+
+/* RFC 6455, 4.2.2, item 5: what says yes, ready to be sent. */
+
+static ngx_junkmail_event_t *
+ngx_junkmail_push_accept(ngx_http_request_t *r, ngx_junkmail_push_t *p)
+{
+    u_char                  *last;
+    u_char                   accept[JM_WS_ACCEPT_LEN];
+    ngx_junkmail_rate_t     *rate;
+    ngx_junkmail_event_t    *e;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    static const char answer[] = "HTTP/1.1 101 Switching Protocols" CRLF
+                                 "Upgrade: websocket" CRLF
+                                 "Connection: Upgrade" CRLF
+                                 "Sec-WebSocket-Accept: %*s" CRLF;
+    static const char                                         protocol[] =
+        "Sec-WebSocket-Protocol: " NGX_JUNKMAIL_PUSH_PROTOCOL CRLF;
+    static const char limits[] = "X-RateLimit-Limit: %ui" CRLF
+                                 "X-RateLimit-Remaining: %ui" CRLF
+                                 "X-RateLimit-Reset: %T" CRLF;
+
+    e = ngx_junkmail_event_alloc(sizeof(answer) + JM_WS_ACCEPT_LEN
+                                     + sizeof(protocol) + sizeof(limits)
+                                     + 3 * NGX_INT64_LEN + sizeof(CRLF),
+                                 0);
+    if (e == NULL) {
+        return NULL;
+    }
+
+    jm_ws_accept((jm_str_t){ p->key.data, p->key.len }, accept);
+
+    last = ngx_sprintf(e->frame.data, answer, (size_t) JM_WS_ACCEPT_LEN,
+                       accept);
+
+    if (p->protocol) {
+        last = ngx_cpymem(last, protocol, sizeof(protocol) - 1);
+    }
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+
+    if (ctx->rated) {
+        rate = &ctx->rate;
+        last = ngx_sprintf(last, limits, rate->limit, rate->remaining,
+                           rate->reset);
+    }
+
+    last = ngx_cpymem(last, CRLF, sizeof(CRLF) - 1);
+
+    e->frame.len = last - e->frame.data;
+
+    return e;
+}
+
+
+/*
+ * The request is logged and freed, and the buffers of its header as well, as
+ * after the last request of a keep-alive connection.
+ */
+
+void
+ngx_junkmail_push_release(ngx_http_request_t *r)
+{
+    ngx_buf_t             *b;
+    ngx_uint_t             i;
+    ngx_chain_t           *cl, *next, **lists[2];
+    ngx_connection_t      *c;
+    ngx_http_connection_t *hc;
+
+    c = r->connection;
+    hc = r->http_connection;
+
+    ngx_http_free_request(r, 0);
+
+    b = c->buffer;
+
+    if (ngx_pfree(c->pool, b->start) == NGX_OK) {
+        b->pos = NULL;
+    }
+
+    lists[0] = &hc->free;
+    lists[1] = &hc->busy;
+
+    for (i = 0; i < 2; i++) {
+        for (cl = *lists[i]; cl != NULL; cl = next) {
+            next = cl->next;
+
+            ngx_pfree(c->pool, cl->buf->start);
+            ngx_free_chain(c->pool, cl);
+        }
+
+        *lists[i] = NULL;
+    }
+
+    hc->nbusy = 0;
+}

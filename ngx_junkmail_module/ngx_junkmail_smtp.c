@@ -1,0 +1,970 @@
+/*
+ * The SMTP session (RFC 5321): takes over a connection from nginx's stream
+ * core, and gives it back by the one ngx_junkmail_smtp_finalize().
+ *
+ * All work is done by ngx_junkmail_smtp_run(): a loop over the step of the
+ * present state, until a step must wait (for the client, a look-up, the
+ * backend) or has done enough for one turn of the event loop.  Everything that
+ * ends a wait makes the loop run again: the read and write events, and
+ * ngx_junkmail_smtp_wake() for all others.  Replies gather in `out` meanwhile
+ * and leave in one write (RFC 2920, 3.2).
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_stream.h>
+
+#include "ngx_junkmail_smtp.h"
+
+#define NGX_JUNKMAIL_SMTP_IN     16384
+#define NGX_JUNKMAIL_SMTP_OUT    8192
+#define NGX_JUNKMAIL_SMTP_BUDGET 64 /* steps in one turn of the event loop */
+
+#define NGX_JUNKMAIL_SMTP_HANDOFF_TIMEOUT 60000 /* a net: see lmtp.c */
+#define NGX_JUNKMAIL_SMTP_CLOSE_TIMEOUT   10000
+#define NGX_JUNKMAIL_SMTP_LINGER_TIMEOUT  2000
+#define NGX_JUNKMAIL_SMTP_LINGER_SIZE     (1024 * 1024)
+
+/* The field limit_conn_status of a session under limit_conn_dry_run. */
+#define NGX_JUNKMAIL_SMTP_REJECTED_DRY_RUN 3
+
+typedef ngx_int_t (*ngx_junkmail_smtp_step_pt)(ngx_junkmail_smtp_t *smtp);
+
+static ngx_junkmail_smtp_t *ngx_junkmail_smtp_create(ngx_stream_session_t *s);
+static ngx_int_t ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp);
+static void      ngx_junkmail_smtp_cleanup(void *data);
+static void      ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp);
+
+static void ngx_junkmail_smtp_read(ngx_event_t *rev);
+static void ngx_junkmail_smtp_write(ngx_event_t *wev);
+static void ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp);
+static void ngx_junkmail_smtp_timeout(ngx_junkmail_smtp_t *smtp);
+static void ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp);
+static void ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp);
+
+static ngx_int_t ngx_junkmail_smtp_step_command(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_lookup(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_data(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_handoff(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_starttls(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_handshake(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_closing(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_linger(ngx_junkmail_smtp_t *smtp);
+
+static ngx_uint_t ngx_junkmail_smtp_over(ngx_junkmail_smtp_t *smtp);
+static void       ngx_junkmail_smtp_line(ngx_junkmail_smtp_t *smtp,
+                                         jm_line_status_t status, jm_str_t text);
+static ngx_int_t  ngx_junkmail_smtp_fill(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t  ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp);
+static void       ngx_junkmail_smtp_handshaken(ngx_connection_t *c);
+static void       ngx_junkmail_smtp_secured(ngx_junkmail_smtp_t *smtp);
+static void       ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp);
+static void       ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp);
+
+/*
+ * What the loop does in each state, and what an error is logged to have
+ * happened in.  A step returns NGX_OK to be followed by the next, NGX_AGAIN
+ * when it waits for something, NGX_DONE or NGX_ERROR to end the session.
+ */
+static const struct {
+    ngx_junkmail_smtp_step_pt step;
+    char                     *action;
+} ngx_junkmail_smtp_states[] = {
+    { ngx_junkmail_smtp_step_command, "reading a command" },
+    { ngx_junkmail_smtp_step_lookup, "looking up a recipient" },
+    { ngx_junkmail_smtp_step_data, "reading the message" },
+    { ngx_junkmail_smtp_step_handoff, "handing the message off" },
+    { ngx_junkmail_smtp_step_starttls, "replying to STARTTLS" },
+    { ngx_junkmail_smtp_step_handshake, "SSL handshaking" },
+    { ngx_junkmail_smtp_step_closing, "sending the last reply" },
+    { ngx_junkmail_smtp_step_linger, "closing the connection" },
+};
+
+/* Replies that belong to no command. */
+
+static const ngx_str_t ngx_junkmail_smtp_too_many_connections = ngx_string(
+    "421 4.7.0 Too many connections from your address" CRLF);
+static const ngx_str_t ngx_junkmail_smtp_too_many_errors = ngx_string(
+    "421 4.7.0 Too many errors, closing the connection" CRLF);
+static const ngx_str_t ngx_junkmail_smtp_shutting_down = ngx_string(
+    "421 4.3.2 Server shutting down, try again" CRLF);
+static const ngx_str_t ngx_junkmail_smtp_timed_out = ngx_string(
+    "421 4.4.2 Timed out, closing the connection" CRLF);
+static const ngx_str_t ngx_junkmail_smtp_session_over = ngx_string(
+    "421 4.4.2 Session has lasted too long, connect again" CRLF);
+static const ngx_str_t ngx_junkmail_smtp_not_tls = ngx_string(
+    "554 5.5.1 This port speaks SMTP; use STARTTLS" CRLF);
+
+/* The answers to a line that is no command, by jm_line_status_t. */
+
+static const ngx_str_t ngx_junkmail_smtp_bad_lines[] = {
+    ngx_null_string,
+    ngx_null_string,
+    ngx_string("500 5.5.2 Line too long" CRLF),
+    ngx_string("500 5.5.2 Control character in the line" CRLF),
+    ngx_string("500 5.5.2 Bare LF; lines end in CRLF" CRLF),
+    ngx_string("500 5.5.2 Line far too long" CRLF),
+};
+
+
+/* The connection's beginning. */
+
+
+void
+ngx_junkmail_smtp_handler(ngx_stream_session_t *s)
+{
+    ngx_connection_t           *c;
+    ngx_junkmail_smtp_t        *smtp;
+    ngx_stream_core_srv_conf_t *cscf;
+
+    c = s->connection;
+    cscf = ngx_stream_get_module_srv_conf(s, ngx_stream_core_module);
+
+    if (cscf->tcp_nodelay && ngx_tcp_nodelay(c) != NGX_OK) {
+        ngx_stream_finalize_session(s, NGX_STREAM_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    smtp = ngx_junkmail_smtp_create(s);
+    if (smtp == NULL) {
+        ngx_stream_finalize_session(s, NGX_STREAM_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    c->read->handler = ngx_junkmail_smtp_read;
+    c->write->handler = ngx_junkmail_smtp_write;
+
+    ngx_junkmail_smtp_greet(smtp);
+    ngx_junkmail_smtp_run(smtp);
+}
+
+
+static ngx_junkmail_smtp_t *
+ngx_junkmail_smtp_create(ngx_stream_session_t *s)
+{
+    ngx_connection_t    *c;
+    ngx_pool_cleanup_t  *cln;
+    ngx_junkmail_smtp_t *smtp;
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     smtp->state = NGX_JUNKMAIL_SMTP_COMMAND;
+     *     smtp->line = { 0 };
+     *     smtp->transaction = NULL;
+     *     smtp->helo, smtp->from = { 0, NULL };
+     *     and every counter and flag.
+     */
+
+    c = s->connection;
+
+    smtp = ngx_pcalloc(c->pool, sizeof(ngx_junkmail_smtp_t));
+    cln = ngx_pool_cleanup_add(c->pool, 0);
+
+    if (smtp == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    smtp->session = s;
+    smtp->connection = c;
+    smtp->conf = ngx_stream_get_module_srv_conf(s, ngx_stream_junkmail_module);
+    smtp->deadline = ngx_current_msec + smtp->conf->session_timeout;
+
+    cln->handler = ngx_junkmail_smtp_cleanup;
+    cln->data = smtp;
+
+    if (ngx_junkmail_smtp_buffers(smtp) != NGX_OK) {
+        return NULL;
+    }
+
+    ngx_stream_set_ctx(s, smtp, ngx_stream_junkmail_module);
+
+    return smtp;
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp)
+{
+    size_t            size, preread;
+    ngx_connection_t *c;
+
+    c = smtp->connection;
+
+    /* What a preread phase has already taken from the socket. */
+    preread = c->buffer ? (size_t) (c->buffer->last - c->buffer->pos) : 0;
+    size = ngx_max(preread, NGX_JUNKMAIL_SMTP_IN);
+
+    smtp->in.start = ngx_pnalloc(c->pool, size);
+    smtp->out.start = ngx_pnalloc(c->pool, NGX_JUNKMAIL_SMTP_OUT);
+
+    if (smtp->in.start == NULL || smtp->out.start == NULL) {
+        return NGX_ERROR;
+    }
+
+    smtp->in.pos = smtp->in.start;
+    smtp->in.last = smtp->in.start;
+    smtp->in.end = smtp->in.start + size;
+
+    smtp->out.pos = smtp->out.start;
+    smtp->out.last = smtp->out.start;
+    smtp->out.end = smtp->out.start + NGX_JUNKMAIL_SMTP_OUT;
+
+    if (preread != 0) {
+        smtp->in.last = ngx_cpymem(smtp->in.last, c->buffer->pos, preread);
+        c->buffer->pos = c->buffer->last;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_junkmail_smtp_cleanup(void *data)
+{
+    ngx_junkmail_smtp_rollback(data);
+}
+
+
+static void
+ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp)
+{
+    u_char    text[NGX_JUNKMAIL_SMTP_REPLY];
+    ngx_str_t reply;
+
+    if (smtp->session->limit_conn_status == NGX_JUNKMAIL_SMTP_REJECTED_DRY_RUN)
+    {
+        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_too_many_connections);
+        return;
+    }
+
+    reply.data = text;
+    reply.len = (size_t) (ngx_slprintf(text, text + sizeof(text),
+                                       "220 %V ESMTP JunkMail" CRLF,
+                                       &smtp->conf->hostname)
+                          - text);
+
+    ngx_junkmail_smtp_reply(smtp, &reply);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
+}
+
+
+/* What wakes the session. */
+
+
+static void
+ngx_junkmail_smtp_read(ngx_event_t *rev)
+{
+    ngx_connection_t     *c;
+    ngx_junkmail_smtp_t  *smtp;
+    ngx_stream_session_t *s;
+
+    c = rev->data;
+    s = c->data;
+    smtp = ngx_stream_get_module_ctx(s, ngx_stream_junkmail_module);
+
+    if (c->close) {
+        ngx_junkmail_smtp_shutdown(smtp);
+        return;
+    }
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+        ngx_junkmail_smtp_timeout(smtp);
+        return;
+    }
+
+    ngx_junkmail_smtp_run(smtp);
+}
+
+
+static void
+ngx_junkmail_smtp_write(ngx_event_t *wev)
+{
+    ngx_connection_t     *c;
+    ngx_junkmail_smtp_t  *smtp;
+    ngx_stream_session_t *s;
+
+    c = wev->data;
+    s = c->data;
+    smtp = ngx_stream_get_module_ctx(s, ngx_stream_junkmail_module);
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client does not read");
+        wev->timedout = 0;
+        ngx_junkmail_smtp_gone(smtp);
+        return;
+    }
+
+    ngx_junkmail_smtp_run(smtp);
+}
+
+
+void
+ngx_junkmail_smtp_wake(void *data)
+{
+    ngx_junkmail_smtp_t *smtp;
+
+    smtp = data;
+    ngx_post_event(smtp->connection->read, &ngx_posted_events);
+}
+
+
+/*
+ * nginx calls the read handler with c->close set when the worker is to quit,
+ * on connections marked idle, and with c->error set too, on all, when
+ * worker_shutdown_timeout has passed.
+ */
+
+static void
+ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_connection_t *c;
+
+    c = smtp->connection;
+
+    if (!c->error) {
+        c->close = 0;
+        ngx_junkmail_smtp_run(smtp);
+        return;
+    }
+
+    if (smtp->state <= NGX_JUNKMAIL_SMTP_HANDOFF) {
+        ngx_junkmail_smtp_reply(smtp, &ngx_junkmail_smtp_shutting_down);
+        (void) ngx_junkmail_smtp_flush(smtp);
+    }
+
+    ngx_junkmail_smtp_finalize(smtp);
+}
+
+
+static void
+ngx_junkmail_smtp_timeout(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_log_error(NGX_LOG_INFO, smtp->connection->log, NGX_ETIMEDOUT,
+                  "client timed out");
+
+    if (smtp->state <= NGX_JUNKMAIL_SMTP_DATA) {
+        /* RFC 5321, 3.8: 421 before a connection is closed unasked. */
+        ngx_junkmail_smtp_rollback(smtp);
+        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_timed_out);
+        ngx_junkmail_smtp_run(smtp);
+        return;
+    }
+
+    smtp->connection->timedout = 1;
+    ngx_junkmail_smtp_finalize(smtp);
+}
+
+
+/*
+ * The client is gone or does not read.  A message that it has sent whole is
+ * not its any more: the hand-off goes on, only the replies are dropped.
+ */
+
+static void
+ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp)
+{
+    if (smtp->state == NGX_JUNKMAIL_SMTP_HANDOFF) {
+        smtp->out.pos = smtp->out.start;
+        smtp->out.last = smtp->out.start;
+        return;
+    }
+
+    smtp->connection->timedout = 1;
+    ngx_junkmail_smtp_finalize(smtp);
+}
+
+
+static void
+ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_int_t  rc;
+    ngx_uint_t budget;
+
+    rc = NGX_OK;
+
+    for (budget = NGX_JUNKMAIL_SMTP_BUDGET; budget != 0; budget--) {
+
+        if (smtp->out.end - smtp->out.last < NGX_JUNKMAIL_SMTP_REPLY) {
+            /* A client that sends without reading waits here. */
+            rc = ngx_junkmail_smtp_flush(smtp);
+            if (rc != NGX_OK) {
+                break;
+            }
+        }
+
+        rc = ngx_junkmail_smtp_states[smtp->state].step(smtp);
+        if (rc != NGX_OK) {
+            break;
+        }
+    }
+
+    if (rc == NGX_OK) {
+        ngx_post_event(smtp->connection->read, &ngx_posted_next_events);
+    }
+
+    /* During a look-up replies wait for the rest of the client's pipeline. */
+    if (rc == NGX_DONE
+        || ((rc == NGX_OK || rc == NGX_AGAIN)
+            && smtp->state != NGX_JUNKMAIL_SMTP_LOOKUP
+            && smtp->state != NGX_JUNKMAIL_SMTP_HANDSHAKE))
+    {
+        if (ngx_junkmail_smtp_flush(smtp) == NGX_ERROR) {
+            rc = NGX_ERROR;
+        }
+    }
+
+    if (rc == NGX_DONE) {
+        ngx_junkmail_smtp_finalize(smtp);
+        return;
+    }
+
+    if (rc == NGX_ERROR
+        || ngx_handle_read_event(smtp->connection->read, 0) != NGX_OK)
+    {
+        ngx_junkmail_smtp_gone(smtp);
+    }
+}
+
+
+/* The steps. */
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_command(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_int_t        rc;
+    jm_str_t         text;
+    const u_char    *pos;
+    jm_line_status_t status;
+
+    if (ngx_junkmail_smtp_over(smtp)) {
+        return NGX_OK;
+    }
+
+    rc = ngx_junkmail_smtp_fill(smtp);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!smtp->greeted) {
+        smtp->greeted = 1;
+
+        if (*smtp->in.pos == 0x16) {
+            /* The first octet of a TLS handshake, without STARTTLS. */
+            ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_not_tls);
+            return NGX_OK;
+        }
+    }
+
+    pos = smtp->in.pos;
+    status = jm_smtp_line_read(&smtp->line, &pos, smtp->in.last, &text);
+    smtp->in.pos = (u_char *) pos;
+
+    if (status != JM_LINE_AGAIN) {
+        ngx_junkmail_smtp_line(smtp, status, text);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Between transactions the session may have to end: says so and returns 1. */
+
+static ngx_uint_t
+ngx_junkmail_smtp_over(ngx_junkmail_smtp_t *smtp)
+{
+    if (smtp->transaction != NULL) {
+        return 0;
+    }
+
+    if (ngx_exiting) {
+        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_shutting_down);
+        return 1;
+    }
+
+    if ((ngx_msec_int_t) (smtp->deadline - ngx_current_msec) <= 0) {
+        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_session_over);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_junkmail_smtp_line(ngx_junkmail_smtp_t *smtp, jm_line_status_t status,
+                       jm_str_t text)
+{
+    if (status == JM_LINE_OK) {
+        ngx_junkmail_smtp_command(smtp, text);
+
+    } else if (status == JM_LINE_BARE || status == JM_LINE_FLOOD) {
+        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_bad_lines[status]);
+
+    } else {
+        ngx_junkmail_smtp_error(smtp, &ngx_junkmail_smtp_bad_lines[status]);
+    }
+
+    if (smtp->state == NGX_JUNKMAIL_SMTP_COMMAND) {
+        /* The time for the next command begins. */
+        ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
+    }
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_lookup(ngx_junkmail_smtp_t *smtp)
+{
+    if (smtp->transaction->lookup->status == NGX_JUNKMAIL_LOOKUP_PENDING) {
+        return NGX_AGAIN;
+    }
+
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
+    ngx_junkmail_smtp_recipient(smtp);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_data(ngx_junkmail_smtp_t *smtp)
+{
+    jm_str_t         run;
+    ngx_int_t        rc;
+    const u_char    *pos;
+    jm_data_status_t status;
+
+    rc = ngx_junkmail_smtp_fill(smtp);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    pos = smtp->in.pos;
+
+    do {
+        status = jm_data_read(&smtp->transaction->data, &pos, smtp->in.last,
+                              &run);
+
+        if (status == JM_DATA_RUN) {
+            ngx_junkmail_smtp_body(smtp, run);
+        }
+
+    } while (status == JM_DATA_RUN);
+
+    smtp->in.pos = (u_char *) pos;
+
+    if (status == JM_DATA_END) {
+        ngx_junkmail_smtp_commit(smtp);
+
+    } else {
+        ngx_junkmail_smtp_timer(smtp);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_handoff(ngx_junkmail_smtp_t *smtp)
+{
+    if (!smtp->transaction->handed_off) {
+        return NGX_AGAIN;
+    }
+
+    ngx_junkmail_smtp_answer(smtp);
+
+    return NGX_OK;
+}
+
+
+/*
+ * RFC 3207, 4: TLS begins right behind the 220.  No octet may be waiting in
+ * either direction: what the client sent in clear before is not part of what
+ * it sends under TLS (the check of STARTTLS has refused it).
+ */
+
+static ngx_int_t
+ngx_junkmail_smtp_step_starttls(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_int_t              rc;
+    ngx_connection_t      *c;
+    ngx_stream_ssl_conf_t *sslcf;
+
+    rc = ngx_junkmail_smtp_flush(smtp);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    c = smtp->connection;
+    sslcf = ngx_stream_get_module_srv_conf(smtp->session,
+                                           ngx_stream_ssl_module);
+
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_HANDSHAKE);
+
+    if (ngx_ssl_create_connection(&sslcf->ssl, c, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_ssl_handshake(c);
+
+    if (rc == NGX_AGAIN) {
+        ngx_add_timer(c->read, sslcf->handshake_timeout);
+        c->ssl->handler = ngx_junkmail_smtp_handshaken;
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_OK) {
+        ngx_junkmail_smtp_secured(smtp);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_handshake(ngx_junkmail_smtp_t *smtp)
+{
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_closing(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_int_t         rc;
+    ngx_connection_t *c;
+
+    rc = ngx_junkmail_smtp_flush(smtp);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    c = smtp->connection;
+
+    if (c->ssl) {
+        return NGX_DONE;
+    }
+
+    /*
+     * A close with unread input sends a reset, which may take the last reply
+     * away from the client.  So we close our half and read on for a little.
+     */
+    if (ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN) == -1) {
+        return NGX_DONE;
+    }
+
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_LINGER);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_linger(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_int_t rc;
+
+    smtp->in.pos = smtp->in.last;
+
+    rc = ngx_junkmail_smtp_fill(smtp);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    smtp->lingered += (size_t) (smtp->in.last - smtp->in.pos);
+
+    return smtp->lingered > NGX_JUNKMAIL_SMTP_LINGER_SIZE ? NGX_DONE : NGX_OK;
+}
+
+
+/* Octets in and out. */
+
+
+/* NGX_OK when there is input; NGX_DONE when the client has closed. */
+
+static ngx_int_t
+ngx_junkmail_smtp_fill(ngx_junkmail_smtp_t *smtp)
+{
+    ssize_t           n;
+    ngx_buf_t        *in;
+    ngx_connection_t *c;
+
+    in = &smtp->in;
+
+    if (in->pos < in->last) {
+        return NGX_OK;
+    }
+
+    c = smtp->connection;
+
+    if (!c->read->ready) {
+        return NGX_AGAIN;
+    }
+
+    in->pos = in->start;
+    in->last = in->start;
+
+    n = c->recv(c, in->start, (size_t) (in->end - in->start));
+
+    if (n == NGX_AGAIN || n == NGX_ERROR) {
+        return n;
+    }
+
+    if (n == 0) {
+        return NGX_DONE;
+    }
+
+    in->last += n;
+    smtp->session->received += n;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK when all is sent; on NGX_AGAIN the write event is armed. */
+
+static ngx_int_t
+ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp)
+{
+    ssize_t           n;
+    ngx_buf_t        *out;
+    ngx_connection_t *c;
+
+    c = smtp->connection;
+    out = &smtp->out;
+
+    while (out->pos < out->last) {
+        n = c->send(c, out->pos, (size_t) (out->last - out->pos));
+
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (n == NGX_AGAIN || n == 0) {
+            if (!c->write->timer_set) {
+                ngx_add_timer(c->write, smtp->conf->timeout);
+            }
+
+            return ngx_handle_write_event(c->write, 0) == NGX_OK ? NGX_AGAIN
+                                                                 : NGX_ERROR;
+        }
+
+        out->pos += n;
+    }
+
+    out->pos = out->start;
+    out->last = out->start;
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_junkmail_smtp_reply(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
+{
+    ngx_buf_t *out;
+
+    out = &smtp->out;
+
+    if ((size_t) (out->end - out->last) < reply->len) {
+        return;
+    }
+
+    out->last = ngx_cpymem(out->last, reply->data, reply->len);
+    smtp->reply = (ngx_uint_t) ngx_atoi(reply->data, 3);
+}
+
+
+void
+ngx_junkmail_smtp_error(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
+{
+    smtp->errors++;
+
+    if (smtp->errors >= smtp->conf->errors) {
+        ngx_log_error(NGX_LOG_INFO, smtp->connection->log, 0,
+                      "client made %ui errors", smtp->errors);
+        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_too_many_errors);
+        return;
+    }
+
+    ngx_junkmail_smtp_reply(smtp, reply);
+}
+
+
+/* TLS. */
+
+
+static void
+ngx_junkmail_smtp_handshaken(ngx_connection_t *c)
+{
+    ngx_junkmail_smtp_t  *smtp;
+    ngx_stream_session_t *s;
+
+    s = c->data;
+    smtp = ngx_stream_get_module_ctx(s, ngx_stream_junkmail_module);
+
+    if (!c->ssl->handshaked) {
+        ngx_junkmail_smtp_finalize(smtp);
+        return;
+    }
+
+    ngx_junkmail_smtp_secured(smtp);
+    ngx_junkmail_smtp_run(smtp);
+}
+
+
+/*
+ * RFC 3207, 4.2: "the server MUST discard any knowledge obtained from the
+ * client" before TLS.
+ */
+
+static void
+ngx_junkmail_smtp_secured(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_connection_t *c;
+
+    c = smtp->connection;
+
+    /* The handshake has put its own handlers there. */
+    c->read->handler = ngx_junkmail_smtp_read;
+    c->write->handler = ngx_junkmail_smtp_write;
+
+    ngx_junkmail_smtp_rollback(smtp);
+    ngx_str_null(&smtp->helo);
+    smtp->esmtp = 0;
+    ngx_memzero(&smtp->line, sizeof(jm_smtp_line_t));
+
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
+}
+
+
+/* State, time, end. */
+
+
+void
+ngx_junkmail_smtp_state(ngx_junkmail_smtp_t      *smtp,
+                        ngx_junkmail_smtp_state_t state)
+{
+    ngx_connection_t *c;
+
+    c = smtp->connection;
+
+    if (state != smtp->state) {
+        ngx_log_debug2(NGX_LOG_DEBUG_STREAM, c->log, 0,
+                       "junkmail smtp state: %d -> %d", (int) smtp->state,
+                       (int) state);
+    }
+
+    smtp->state = state;
+    c->log->action = ngx_junkmail_smtp_states[state].action;
+
+    /* A worker that is to quit closes idle connections at once. */
+    c->idle = (state == NGX_JUNKMAIL_SMTP_COMMAND
+               && smtp->transaction == NULL);
+
+    ngx_junkmail_smtp_timer(smtp);
+}
+
+
+/*
+ * Starts the time that the state may take.  No session is ever without a
+ * timer: a worker that is to quit would leave without it.
+ */
+
+static void
+ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_msec_t     time;
+    ngx_msec_int_t left;
+
+    switch (smtp->state) {
+
+    case NGX_JUNKMAIL_SMTP_HANDOFF:
+        ngx_add_timer(smtp->connection->read,
+                      NGX_JUNKMAIL_SMTP_HANDOFF_TIMEOUT);
+        return;
+
+    case NGX_JUNKMAIL_SMTP_CLOSING:
+        time = NGX_JUNKMAIL_SMTP_CLOSE_TIMEOUT;
+        break;
+
+    case NGX_JUNKMAIL_SMTP_LINGER:
+        time = NGX_JUNKMAIL_SMTP_LINGER_TIMEOUT;
+        break;
+
+    case NGX_JUNKMAIL_SMTP_DATA:
+        time = smtp->conf->data_timeout;
+        break;
+
+    default:
+        time = smtp->conf->timeout;
+        break;
+    }
+
+    left = (ngx_msec_int_t) (smtp->deadline - ngx_current_msec);
+
+    if (smtp->state < NGX_JUNKMAIL_SMTP_CLOSING
+        && left < (ngx_msec_int_t) time) {
+        time = (ngx_msec_t) ngx_max(left, 1);
+    }
+
+    ngx_add_timer(smtp->connection->read, time);
+}
+
+
+void
+ngx_junkmail_smtp_quit(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
+{
+    ngx_junkmail_smtp_reply(smtp, reply);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_CLOSING);
+}
+
+
+/*
+ * The end of every session.  A TLS shutdown may keep the connection for a
+ * while longer: what is ours is released before.  The session may be freed on
+ * return.
+ */
+
+static void
+ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_connection_t *c;
+
+    c = smtp->connection;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_STREAM, c->log, 0,
+                   "junkmail smtp finalize in state %d", (int) smtp->state);
+
+    ngx_junkmail_smtp_rollback(smtp);
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    if (c->ssl) {
+        /* Our last reply is sent; the client's part of a TLS shutdown is not
+         * worth waiting for. */
+        c->ssl->no_wait_shutdown = 1;
+    }
+
+    c->idle = 0;
+
+    ngx_stream_finalize_session(smtp->session, NGX_STREAM_OK);
+}

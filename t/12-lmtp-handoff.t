@@ -1,0 +1,265 @@
+# The hand-off: what is said to which server, the combined answer, retries with
+# the same delivery id, XRAW only after two losses of a whole message, and
+# sessions that end meanwhile.  The servers are fakes that fail on purpose.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use JunkMail::LMTP;
+use JunkMail::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $jm = JunkMail::Test->new(
+    junkmaild => 0,
+    stream    => 'junkmail_spool_memory 8k; junkmail_errors 100;',
+);
+my $path = $jm->lmtp_socket;
+
+my $redis = $jm->{redis};
+$redis->cmd('HSET', 'jm:domain:{junkmail.test}', policy => 'closed',
+    state => 'active');
+
+my $me = $jm->account;
+my @to = map { $jm->address($me, alias => $_)->{address} } qw(one two three);
+
+my $body = "Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n";
+
+# Sends one message to a server with this plan; the reply and what was seen.
+sub handoff
+{
+    my ($plan, %opt) = @_;
+
+    my $lmtp = $plan ? JunkMail::LMTP->new(path => $path, plan => $plan) : undef;
+    my $text = $opt{body} // $body;
+    (my $wire = $text) =~ s/^\./../mg;
+
+    my $s = $jm->smtp(timeout => 40);
+    $s->cmd('EHLO client.example');
+    $s->cmd('MAIL FROM:<sender@b.example>');
+    $s->cmd("RCPT TO:<$_>") for @{ $opt{to} // [$to[0]] };
+    $s->cmd('DATA');
+    my $started = time();
+    $s->send("$wire.\r\n");
+    my $reply = $s->reply;
+    my $took  = time() - $started;
+    like($s->cmd('NOOP'), qr/^250/, 'the session goes on');
+    my @seen = $lmtp ? $lmtp->seen($opt{connections} // 1) : ();
+    $lmtp->stop if $lmtp;
+    return ($reply, $took, @seen);
+}
+
+# The message as handed over, without the trace header.
+sub message
+{
+    my ($seen) = @_;
+
+    (my $m = $seen->{message}) =~ s/\A.*?\r\n(?=Subject:)//s;
+    return $m;
+}
+
+sub xdid
+{
+    my ($seen) = @_;
+
+    return ($seen->{mail} // '') =~ / XDID=([0-9a-f]{32})\b/ ? $1 : '';
+}
+
+subtest 'junkmaild\'s dialect' => sub {
+    my ($reply, $took, $seen) = handoff([{}]);
+    like($reply, qr/^250 2\.0\.0 Stored as ([0-9a-f]{32})\r\n/, 'stored');
+    my ($id) = $reply =~ /as (\w+)/;
+    is($seen->{lhlo}, 'LHLO mx.junkmail.test', 'LHLO');
+    is($seen->{mail}, "MAIL FROM:<sender\@b.example> BODY=8BITMIME XDID=$id",
+       'MAIL');
+    is_deeply($seen->{rcpt}, ["RCPT TO:<$to[0]>"], 'RCPT');
+    is($seen->{bdat}, length $seen->{message}, 'BDAT');
+    is(message($seen), $body, 'the message');
+    is($seen->{end}, 'quit', 'QUIT');
+    ok($took < 1, "at once ($took s)");
+};
+
+subtest 'a plain server' => sub {
+    for my $caps ([], ['PIPELINING'], ['PIPELINING', '8BITMIME', 'SIZE 99999'],
+        ['PIPELINING', 'CHUNKING'], ['CHUNKING', 'XDID'])
+    {
+        my $name = "announcing @$caps";
+        my ($reply, undef, $seen) =
+            handoff([{ caps => $caps }], to => [@to[0, 1]]);
+        like($reply, qr/^250/, "$name: stored");
+        ok(!$seen->{bdat}, "$name: DATA");
+        ok(!$seen->{early}, "$name: no body before 354");
+        is(message($seen), $body, "$name: dots stuffed");
+        is(scalar @{ $seen->{rcpt} }, 2, "$name: both recipients");
+        my %said = map { $_ => 1 } @$caps;
+        is($seen->{mail} =~ /BODY=8BITMIME/ ? 1 : 0, $said{'8BITMIME'} // 0,
+           "$name: BODY");
+        is(xdid($seen) ne '' ? 1 : 0, $said{XDID} // 0, "$name: XDID");
+        is($seen->{mail} =~ / SIZE=(\d+)/ ? $1 : 0,
+           $said{'SIZE 99999'} ? length $seen->{message} : 0, "$name: SIZE");
+    }
+};
+
+subtest 'large messages' => sub {
+    my $big = "Subject: big\r\n\r\n" . (".line\r\n" . 'x' x 90 . "\r\n") x 60_000;
+    for my $caps (\@JunkMail::LMTP::JUNKMAILD, ['PIPELINING']) {
+        my ($reply, undef, $seen) =
+            handoff([{ caps => $caps }], body => $big);
+        like($reply, qr/^250/, 'stored');
+        ok(message($seen) eq $big, length($big) . ' octets intact');
+    }
+};
+
+subtest 'an answer is an answer' => sub {
+    my @cases = (
+        [{ message => '451 4.3.0 not now' },      '451 4\.3\.0 not now'],
+        [{ message => '452 4.3.1 memory full' },  '452 4\.3\.1 memory full'],
+        [{ message => '552 5.3.4 too big' },      '552 5\.3\.4 too big'],
+        [{ message => '450 no enhanced code' },   '450 4\.0\.0 no enhanced'],
+        [{ message => "451-4.3.0 a\r\n451 4.3.0 b" }, '451 4\.3\.0 b'],
+        [{ message => "554 5.6.0 b\xc3\xa9d" },   '554 5\.6\.0 b\?\?d'],
+        [{ mail    => '451 4.3.0 away' },         '451 4\.3\.0 away'],
+        [{ mail    => '550 5.7.1 never' },        '550 5\.7\.1 never'],
+        [{ rcpt    => '450 4.2.1 busy' },         '450 4\.2\.1 busy'],
+        [{ rcpt    => '550 5.1.1 unknown' },      '550 5\.1\.1 unknown'],
+        [{ greeting => '421 4.3.2 no store' },    '451 4\.3\.0'],
+        [{ greeting => '554 5.3.2 go away' },     '451 4\.3\.0'],
+        [{ lhlo => '500 5.5.1 what', caps => [] }, '451 4\.3\.0'],
+    );
+    for my $case (@cases) {
+        my ($plan, $expected) = @$case;
+        my $name = join ' ', %$plan;
+        my ($reply, $took, @seen) = handoff([$plan]);
+        like($reply, qr/^$expected/, $name);
+        is(scalar @seen, 1, 'not repeated');
+        ok($took < 1, 'at once');
+    }
+    my ($reply) = handoff([{ data => '451 4.3.0 no', caps => [] }]);
+    like($reply, qr/^451 4\.3\.0 no/, 'DATA refused');
+};
+
+subtest 'one reply of many' => sub {
+    my $ok = '250 2.0.0 stored';
+    my @cases = (
+        [[$ok, $ok, $ok],                                   '250 2\.0\.0'],
+        [[$ok, '451 4.3.0 b', $ok],                         '451 4\.3\.0 b'],
+        [['451 4.3.0 a', '452 4.3.1 b', '451 4.3.0 c'],     '452 4\.3\.1 b'],
+        [['550 5.1.1 a', '451 4.3.0 b', $ok],               '451 4\.3\.0 b'],
+        [['550 5.1.1 a', '550 5.2.1 b', '550 5.1.1 c'],     '550 5\.1\.1 a'],
+        [['550 5.1.1 a', $ok, $ok],                         '550 5\.1\.1 a'],
+    );
+    for my $case (@cases) {
+        my ($replies, $expected) = @$case;
+        my ($reply) = handoff([{ message => [@$replies] }], to => \@to);
+        like($reply, qr/^$expected/, "@$replies");
+    }
+
+    # A refused recipient gets no reply after the message (RFC 2033, 4.2).
+    for my $caps (\@JunkMail::LMTP::JUNKMAILD, ['PIPELINING'], []) {
+        my ($reply, undef, $seen) = handoff(
+            [{ rcpt => [$ok, '450 4.2.1 b', $ok], caps => $caps }], to => \@to);
+        like($reply, qr/^450 4\.2\.1 b/, 'one recipient refused');
+        is($seen->{replies}, 2, 'the others were served');
+    }
+};
+
+subtest 'tries' => sub {
+    for my $place (qw(greeting lhlo mail rcpt part)) {
+        my ($reply, $took, @seen) =
+            handoff([{ at => $place, do => 'close' }, {}], connections => 2);
+        like($reply, qr/^250/, "closed at $place: stored by the second try");
+        is(scalar @seen, 2, 'two connections');
+        unlike($seen[1]{mail}, qr/XRAW/, 'no XRAW');
+    }
+
+    my ($reply, $took, @seen) =
+        handoff([{ at => 'message', do => 'close' }, {}], connections => 2);
+    like($reply, qr/^250/, 'closed after the message: second try');
+    is(xdid($seen[1]), xdid($seen[0]), 'the same delivery id');
+    isnt(xdid($seen[0]), '', 'which is one');
+    is($seen[1]{message}, $seen[0]{message}, 'the same octets');
+    unlike($seen[1]{mail}, qr/XRAW/, 'no XRAW yet');
+
+    my $close = { at => 'message', do => 'close' };
+    ($reply, $took, @seen) = handoff([$close, $close, {}], connections => 3);
+    like($reply, qr/^250/, 'closed twice after the message: third try');
+    like($seen[2]{mail}, qr/ XDID=\w+ XRAW$/, 'says XRAW');
+    is(xdid($seen[2]), xdid($seen[0]), 'with the same id');
+
+    ($reply, $took, @seen) = handoff([$close], connections => 3);
+    like($reply, qr/^451 4\.3\.0/, 'thrice: 451');
+    is(scalar @seen, 3, 'three tries');
+    ok($took < 3, "soon ($took s)");
+
+    my $early = { at => 'mail', do => 'close' };
+    ($reply, $took, @seen) = handoff([$close, { at => 'greeting', do => 'close' },
+        {}], connections => 3);
+    like($reply, qr/^250/, 'one loss before the message was written');
+    unlike($seen[2]{mail}, qr/XRAW/, 'does not count for XRAW');
+
+    ($reply, $took, @seen) = handoff(
+        [{ %$close, caps => [] }, { %$close, caps => [] }, { caps => [] }],
+        connections => 3);
+    like($reply, qr/^250/, 'a server without XDID');
+    unlike($seen[2]{mail}, qr/XRAW/, 'never hears XRAW');
+
+    ($reply, $took, @seen) = handoff([{ message => 'HTTP/1.1 200' }, {}],
+        connections => 2);
+    like($reply, qr/^250/, 'nonsense is no answer');
+};
+
+subtest 'silence' => sub {
+    my ($reply, $took, @seen) =
+        handoff([{ at => 'message', do => 'hang' }, {}]);
+    like($reply, qr/^250/, 'second try');
+    ok($took > 7.5 && $took < 9.5, "after 8 s ($took)");
+
+    ($reply, $took) = handoff([{ at => 'message', do => 'hang' }],
+        connections => 0);
+    like($reply, qr/^451 4\.3\.0/, 'always silent: 451');
+    ok($took > 20 && $took < 26, "within 25 s ($took)");
+} if $ENV{JM_LONG} || !$JunkMail::Test::SAN;
+
+subtest 'nobody listens' => sub {
+    my ($reply, $took) = handoff(undef);
+    like($reply, qr/^451 4\.3\.0/, '451');
+    ok($took > 2 && $took < 6, "after some seconds ($took)");
+
+    # Back in time.
+    my $s = $jm->smtp;
+    $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to[0]>", 'DATA';
+    $s->send("Subject: x\r\n\r\nx\r\n.\r\n");
+    sleep 0.5;
+    my $lmtp = JunkMail::LMTP->new(path => $path);
+    like($s->reply, qr/^250/, 'a backend that comes back meanwhile');
+};
+
+subtest 'graceful quit' => sub {
+    my $lmtp = JunkMail::LMTP->new(path => $path,
+        plan => [{ at => 'message', do => 'close' }, {}]);
+
+    my $idle = $jm->smtp;
+    $idle->cmd('EHLO idle');
+
+    my $busy = $jm->smtp;
+    $busy->cmd($_) for 'EHLO busy', 'MAIL FROM:<>', "RCPT TO:<$to[0]>", 'DATA';
+    $busy->send("Subject: x\r\n\r\nhalf\r\n");
+
+    my ($old) = $jm->nginx_workers;
+    $jm->reload_nginx;
+
+    like($idle->reply, qr/^421 4\.3\.2/, 'an idle session is told');
+    ok($idle->eof, 'and closed');
+
+    $busy->send("other half\r\n.\r\nNOOP\r\n");
+    like($busy->reply, qr/^250 2\.0\.0/, 'one in DATA is served to its end');
+    like($busy->reply, qr/^421 4\.3\.2/, 'and then told');
+
+    ok($jm->eventually(sub { !kill 0, $old }), 'the old worker has left');
+    like($jm->smtp->banner, qr/^220/, 'the new one greets');
+};
+
+$jm->{allow} = qr/connect\(\) to unix:.* failed/;
+$jm->done;
+done_testing;

@@ -1,0 +1,312 @@
+#!/usr/bin/perl
+
+# REST: accounts, domains, addresses, the error form, keys, limits.  Mail is in
+# 31-email.t.  No backend: what the API needs of the store it finds in Redis.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use IO::Socket::INET;
+use JSON::PP;
+use JunkMail::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $jm = JunkMail::Test->new(junkmaild => 0, http => <<'CONF');
+location = /html {
+    return 404;
+}
+CONF
+
+my $redis = $jm->{redis};
+$redis->cmd('ZADD', 'jm:domains', 1, 'junkmail.test', 2, 'second.test');
+$redis->cmd('HSET', "jm:domain:{$_}", policy => 'closed', state => 'active')
+    for qw(junkmail.test second.test);
+
+# One request as raw bytes; the whole answer.
+sub raw
+{
+    my ($bytes) = @_;
+
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $jm->{http_port}, Timeout => 5) or die "connect: $!";
+    print $s $bytes;
+    local $/;
+    return <$s>;
+}
+
+sub is_error
+{
+    my ($r, $status, $code, $name) = @_;
+
+    is("$r->{status} " . ($r->{json}{code} // ''), "$status $code", $name)
+        or diag($r->{body});
+    ok(length($r->{json}{error} // ''), "$name: a text");
+}
+
+# --- accounts ---------------------------------------------------------------
+
+my $r = $jm->api(POST => '/accounts');
+is($r->{status}, 201, 'an account is opened without a key');
+my $me = $r->{json}{data};
+like($me->{id}, qr/^[0-9A-Za-z]{22}$/, 'its id');
+like($me->{key}, qr/^jm_live_[0-9A-Za-z]{71}$/, 'its key');
+is(scalar @{ $me->{scopes} }, 8, 'every scope');
+like($me->{createdAt}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'its time');
+is($r->{headers}{location}, '/api/v1/accounts/me', 'Location');
+is($r->{headers}{'cache-control'}, 'no-store', 'a key is not cached');
+is($r->{headers}{'content-type'}, 'application/json', 'Content-Type');
+
+$r = $jm->api(GET => '/accounts/me', key => $me->{key});
+is($r->{status}, 200, 'GET /accounts/me');
+is($r->{json}{data}{id}, $me->{id}, 'the same account');
+is($r->{json}{data}{emails}, 0, 'no mail yet');
+is($r->{headers}{'x-ratelimit-limit'}, 600, 'X-RateLimit-Limit');
+is($r->{headers}{'x-ratelimit-remaining'}, 599, 'X-RateLimit-Remaining');
+ok(abs($r->{headers}{'x-ratelimit-reset'} - time() - 60) < 3,
+    'X-RateLimit-Reset');
+
+ok($redis->cmd('EXISTS', "jm:{$me->{id}}"), 'the account is in the store');
+my ($due) = grep { defined }
+    map { $redis->cmd('ZSCORE', "jm:expire:$_", "account:$me->{id}") } 0 .. 15;
+ok($due && $due > time() * 1000 + 29 * 86400_000, 'and due in 30 days');
+
+# --- keys -------------------------------------------------------------------
+
+$r = $jm->api(GET => '/accounts/me');
+is_error($r, 401, 'INVALID_API_KEY', 'no key');
+is($r->{headers}{'www-authenticate'}, 'Bearer', 'WWW-Authenticate');
+
+(my $typo = $me->{key}) =~ s/(.)$/$1 eq 'a' ? 'b' : 'a'/e;
+for my $bad ('x', 'jm_live_', $typo, substr($me->{key}, 0, -1), "$me->{key}a",
+    uc $me->{key})
+{
+    is_error($jm->api(GET => '/accounts/me', key => $bad), 401,
+        'INVALID_API_KEY', 'a bad key');
+}
+
+for my $scheme ('Basic', 'Bearer:', '') {
+    $r = $jm->api(GET => '/accounts/me',
+        headers => { Authorization => "$scheme $me->{key}" });
+    is($r->{status}, 401, "scheme '$scheme'");
+}
+$r = $jm->api(GET => '/accounts/me',
+    headers => { Authorization => "bearer   $me->{key}" });
+is($r->{status}, 200, 'the scheme is case-insensitive');
+
+my ($hash) = @{ $redis->cmd('SMEMBERS', "jm:{$me->{id}}:keys") };
+my $scopes = $redis->cmd('HGET', "jm:{$me->{id}}:key:$hash", 'scopes');
+$redis->cmd('HSET', "jm:{$me->{id}}:key:$hash", scopes => 'domains:read');
+is_error($jm->api(GET => '/addresses', key => $me->{key}), 403,
+    'MISSING_SCOPE', 'without the scope');
+is_error($jm->api(POST => '/addresses', key => $me->{key}, json => {}), 403,
+    'MISSING_SCOPE', 'without the scope to write');
+is($jm->api(GET => '/accounts/me', key => $me->{key})->{status}, 200,
+    'any key sees its account');
+$redis->cmd('HSET', "jm:{$me->{id}}:key:$hash", scopes => $scopes);
+
+# --- domains ----------------------------------------------------------------
+
+$r = $jm->api(GET => '/server/domains');
+is_deeply($r->{json}, { data => ['junkmail.test', 'second.test'] },
+    'GET /server/domains');
+
+# --- addresses --------------------------------------------------------------
+
+$r = $jm->api(POST => '/addresses', key => $me->{key},
+    json => { alias => 'John.Doe', unknown => [1] });
+is($r->{status}, 201, 'an address is made');
+my $a = $r->{json}{data};
+is($a->{address}, 'john.doe@junkmail.test', 'its address');
+like($a->{alias}, qr/^john\.doe$/i, 'its alias');
+ok($a->{isActive}, 'it is active');
+is($r->{headers}{location}, "/api/v1/addresses/$a->{id}", 'Location');
+is_deeply($redis->cmd('HMGET', 'jm:route:{john.doe@junkmail.test}', 'account',
+    'id'), [$me->{id}, $a->{id}], 'its route');
+
+is_error($jm->api(POST => '/addresses', key => $me->{key},
+    json => { alias => 'john.doe' }), 409, 'ALIAS_TAKEN', 'taken by oneself');
+my $you = $jm->account;
+is_error($jm->api(POST => '/addresses', key => $you->{key},
+    json => { alias => 'JOHN.DOE' }), 409, 'ALIAS_TAKEN', 'taken by another');
+
+$r = $jm->api(POST => '/addresses', key => $me->{key},
+    headers => { 'Content-Type' => 'application/json' }, body => '');
+is($r->{status}, 201, 'no body: a random alias');
+like($r->{json}{data}{alias}, qr/^[a-z]+-[a-z]+-\d{4}$/, 'a readable one');
+
+$r = $jm->api(POST => '/addresses', key => $me->{key},
+    json => { alias => 'x', domain => 'SECOND.test', expiresIn => 60 });
+is($r->{json}{data}{address}, 'x@second.test', 'another domain');
+
+for my $case (
+    ['alias',       ''], ['alias', 'a b'], ['alias', 'a+b'], ['alias', 'a..b'],
+    ['alias',       'x' x 101], ['alias', 7], ['alias', [1]], ['alias', "\x{e9}"],
+    ['domain',      'foreign.test'], ['domain', 'no domain'], ['domain', 1],
+    ['expiresIn',   59], ['expiresIn', 2592001], ['expiresIn', 'soon'],
+    ['expiresIn',   61.5], ['forwardToId', 'x'],
+    ) {
+    my ($field, $value) = @$case;
+    $r = $jm->api(POST => '/addresses', key => $me->{key},
+        json => { alias => 'valid', $field => $value });
+    is("$r->{status} " . ($r->{json}{field} // ''), "422 $field",
+        "$field: " . encode_json([$value]));
+}
+
+$r = $jm->api(GET => '/addresses', key => $me->{key});
+is($r->{status}, 200, 'GET /addresses');
+is($r->{json}{data}{total}, 3, 'three of them');
+is($r->{json}{data}{limit}, 20, 'the default limit');
+is($r->{json}{data}{offset}, 0, 'the default offset');
+is($r->{json}{data}{addresses}[2]{id}, $a->{id}, 'newest first');
+
+$r = $jm->api(GET => '/addresses?limit=1&offset=2', key => $me->{key});
+is($r->{json}{data}{addresses}[0]{id}, $a->{id}, 'limit and offset');
+is($jm->api(GET => '/addresses?limit=1000', key => $me->{key})
+    ->{json}{data}{limit}, 100, 'limit is at most 100');
+is($jm->api(GET => '/addresses?status=expired', key => $me->{key})
+    ->{json}{data}{total}, 0, 'none is expired');
+for my $bad ('limit=-1', 'limit=x', 'limit=', 'offset=-1', 'status=old') {
+    my ($field) = $bad =~ /^(\w+)/;
+    $r = $jm->api(GET => "/addresses?$bad", key => $me->{key});
+    is("$r->{status} " . ($r->{json}{field} // ''), "422 $field", $bad);
+}
+
+$r = $jm->api(GET => "/addresses/$a->{id}", key => $me->{key});
+is($r->{json}{data}{address}, 'john.doe@junkmail.test', 'GET /addresses/:id');
+for my $id ($a->{id}, 'x', '%00', 'x' x 300) {
+    my $other = $id eq $a->{id} ? $you : $me;
+    $r = $jm->api(GET => "/addresses/$id", key => $other->{key});
+    next if $id eq '%00' && is($r->{status}, 400, 'NUL in the path');
+    is_error($r, 404, 'NOT_FOUND', 'another\'s address or none');
+    is($r->{json}{error}, 'Address not found', 'its text');
+}
+
+is_error($jm->api(DELETE => "/addresses/$a->{id}", key => $you->{key}), 404,
+    'NOT_FOUND', 'deleting another\'s');
+$r = $jm->api(DELETE => "/addresses/$a->{id}", key => $me->{key});
+is_deeply($r->{json}, { message => 'Address deleted successfully' },
+    'DELETE /addresses/:id');
+is($jm->api(GET => "/addresses/$a->{id}", key => $me->{key})->{status}, 404,
+    'it is gone');
+
+# --- the path, the method, the body -----------------------------------------
+
+for my $path ('', '/', '/nothing', '/emails/', '/emails/x/y', '/webhooks',
+    '/emails//html', '/view/x')
+{
+    is_error($jm->api(GET => $path || '/', key => $me->{key}), 404,
+        'NOT_FOUND', "no route $path");
+}
+
+for my $case (
+    ['PUT', '/addresses', 'GET, HEAD, POST'],
+    ['POST', '/emails/x', 'GET, HEAD, PATCH, DELETE'],
+    ['DELETE', '/server/domains', 'GET, HEAD'],
+    ['GET', '/accounts', 'POST'],
+    ['OPTIONS', '/accounts/me', 'GET, HEAD, DELETE'],
+    ) {
+    my ($method, $path, $allow) = @$case;
+    $r = $jm->api($method => $path, key => $me->{key});
+    is_error($r, 405, 'METHOD_NOT_ALLOWED', "$method $path");
+    is($r->{headers}{allow}, $allow, 'Allow');
+}
+
+my %json = (key => $me->{key}, headers => { 'Content-Type' =>
+    'application/json; charset=utf-8' });
+for my $bad ('{', '[]', '"x"', '{"alias":"a",}', "{\"alias\":\"\xff\"}",
+    "{\"alias\":\"a\0\"}", '{"alias":"\\u0000"}', '{"a":' x 40 . '1' . '}' x 40,
+    '{} {}')
+{
+    is_error($jm->api(POST => '/addresses', %json, body => $bad), 400,
+        'BAD_JSON', 'bad JSON');
+}
+is_error($jm->api(POST => '/addresses', key => $me->{key}, body => '{}',
+    headers => { 'Content-Type' => 'text/plain' }), 415, 'UNSUPPORTED_TYPE',
+    'another content type');
+is_error($jm->api(POST => '/addresses', %json,
+    body => '{"a":"' . 'x' x 70000 . '"}'), 413, 'TOO_LARGE', 'a long body');
+is($jm->api(POST => '/addresses', %json,
+    body => '{"alias":"long","a":"' . 'x' x 60000 . '"}')->{status}, 201,
+    'one just short enough');
+
+my $long = raw("POST /api/v1/addresses HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: Bearer $me->{key}\r\nContent-Type: application/json\r\n"
+    . "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    . sprintf("%x\r\n%s\r\n0\r\n\r\n", 70000, 'x' x 70000));
+like($long, qr/^HTTP\/1.1 413 .*"code":"TOO_LARGE"/s, 'a long chunked body');
+
+my $broken = raw("POST /api/v1/addresses HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: Bearer $me->{key}\r\nContent-Type: application/json\r\n"
+    . "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nnonsense\r\n");
+like($broken, qr/^HTTP\/1.1 400 .*application\/json.*"error"/s,
+    'nginx\'s own 400 is JSON');
+
+# An unread body is not taken for the next request.
+my $two = raw("POST /api/v1/nothing HTTP/1.1\r\nHost: x\r\n"
+    . "Content-Length: 32\r\n\r\n" . 'GET /api/v1/evil HTTP/1.1  ' . "\r\n" . 'abc'
+    . "GET /api/v1/server/domains HTTP/1.1\r\nHost: x\r\n"
+    . "Connection: close\r\n\r\n");
+is(scalar(my @answers = $two =~ m{HTTP/1\.1 \d}g), 2, 'two requests, two answers');
+like($two, qr/"data":\["junkmail\.test"/, 'the second is the real one');
+
+my $head = raw("HEAD /api/v1/server/domains HTTP/1.1\r\nHost: x\r\n"
+    . "Connection: close\r\n\r\n");
+like($head, qr/^HTTP\/1.1 200 .*Content-Length: \d+.*\r\n\r\n$/s, 'HEAD');
+
+is($jm->http(GET => '/html')->{headers}{'content-type'}, 'text/html',
+    'other paths keep nginx\'s own pages');
+
+# --- limits -----------------------------------------------------------------
+
+my $limited = 0;
+for (1 .. 12) {
+    $r = $jm->api(POST => '/accounts');
+    $limited++ if $r->{status} == 429;
+}
+is($limited, 4, 'ten accounts an hour');
+is_error($r, 429, 'RATE_LIMITED', 'the next');
+ok($r->{headers}{'retry-after'} > 3500, 'Retry-After');
+
+# --- the end of an account --------------------------------------------------
+
+$r = $jm->api(DELETE => '/accounts/me', key => $you->{key});
+is_deeply($r->{json}, { message => 'Account deleted successfully' },
+    'DELETE /accounts/me');
+is_error($jm->api(GET => '/accounts/me', key => $you->{key}), 401,
+    'INVALID_API_KEY', 'its key is dead');
+
+# --- the store away ---------------------------------------------------------
+
+$redis->kill9;
+is_error($jm->api(GET => '/accounts/me', key => $me->{key}), 503,
+    'STORE_UNAVAILABLE', 'Redis is gone');
+$r = $jm->http(GET => '/healthz');
+is("$r->{status} " . ($r->{json}{failed} // ''), '503 redis', '/healthz');
+is($jm->http(GET => '/index.html')->{status}, 200, 'static files are served');
+
+$redis->start;
+ok($jm->eventually(sub {
+    ($r = $jm->api(GET => '/accounts/me', key => $me->{key}))->{status} == 200;
+}), 'it comes back by itself') or diag($r->{body});
+
+$redis->pause;
+my $start = time();
+$r = $jm->api(GET => '/accounts/me', key => $me->{key});
+is_error($r, 503, 'STORE_UNAVAILABLE', 'Redis is stopped');
+ok(time() - $start < 7, 'within the deadline');
+$start = time();
+is($jm->http(GET => '/index.html')->{status}, 200, 'static files are served');
+is($jm->api(GET => '/accounts/me', key => $me->{key})->{status}, 503, 'still');
+ok(time() - $start < 1, 'at once now');
+ok($r->{headers}{'retry-after'}, 'Retry-After');
+$redis->resume;
+ok($jm->eventually(sub {
+    $jm->api(GET => '/accounts/me', key => $me->{key})->{status} == 200;
+}), 'it comes back by itself');
+
+$jm->done;
+done_testing;
