@@ -1,0 +1,58 @@
+# The README tells every directive, variable, option and launcher variable, each
+# in a table row of its own with its default; and names nothing that is not.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+sub slurp { open(my $f, '<', $_[0]) or die "$_[0]: $!"; local $/; return <$f> }
+
+my $readme = slurp('README.md');
+my $module = join '', map { slurp($_) } glob('ngx_junkmail_module/*.c');
+my $conf   = slurp('backend/conf.c');
+my $run    = slurp('conf/junkmail-run');
+
+# A row: | `name …` | default | meaning |
+my %row;
+while ($readme =~ /^\| `\$?([A-Za-z_]+)[^`]*` \| ([^|]*) \| ([^|]*) \|/mg) {
+    $row{$1} = [$2, $3];
+}
+
+my %seen;
+my $has = sub {
+    my ($kind, $name) = @_;
+    $seen{$name} = 1;
+    ok($row{$name} && $row{$name}[0] =~ /\S/ && $row{$name}[1] =~ /\S/,
+        "$kind $name has its row, its default and its meaning");
+};
+
+my @directives = $module =~ /\{\s*ngx_string\("([a-z_]+)"\),\s*NGX_/g;
+my @variables  = $module =~ /\{\s*ngx_string\("(junkmail_[a-z_]+)"\),\s*NULL/g;
+my @options    = $conf   =~ /\{\s*"([a-z_]+)",/g;
+my @launcher   = $run    =~ /^([A-Z]+)=\$\{/mg;
+
+cmp_ok(scalar @directives, '>', 10, 'directives found in the code');
+cmp_ok(scalar @variables,  '>', 3,  'variables found in the code');
+cmp_ok(scalar @options,    '>', 5,  'options found in the code');
+cmp_ok(scalar @launcher,   '>', 4,  'launcher variables found');
+
+$has->('directive', $_) for @directives;
+$has->('variable',  $_) for @variables;
+$has->('option',    $_) for @options;
+$has->('launcher variable', $_) for grep { $_ ne 'BUILD' } @launcher;
+
+for my $name (sort keys %row) {
+    ok($seen{$name}, "`$name` of the README exists");
+}
+
+# Every file of the sources is in the tour, or covered by the line of its
+# header's source.
+for my $file (glob('ngx_junkmail_module/*.c backend/*.c backend/common/*.c'),
+              'backend/store/junkmail.lua')
+{
+    my $name = (split m{/}, $file)[-1];
+    like($readme, qr/`\Q$name\E`/, "$name is in the tour");
+}
+
+done_testing;
