@@ -121,11 +121,13 @@ jm_arena_alloc(jm_arena_t *arena, size_t size)
     size_t            need;
     jm_arena_block_t *block;
 
-    if (size > arena->ceiling - arena->total) {
+    /* Rounded up before it is compared: what is counted is what is taken. */
+    need = (size + JM_ARENA_ALIGN - 1) & ~(size_t) (JM_ARENA_ALIGN - 1);
+
+    if (need < size || need > arena->ceiling - arena->total) {
         jm_arena_fail(arena);
     }
 
-    need = (size + JM_ARENA_ALIGN - 1) & ~(size_t) (JM_ARENA_ALIGN - 1);
     block = arena->blocks;
 
     if (need > block->size - block->used) {
@@ -140,7 +142,7 @@ jm_arena_alloc(jm_arena_t *arena, size_t size)
 
     p = block->data + block->used;
     block->used += need;
-    arena->total += size;
+    arena->total += need;
 
     memset(p, 0, size);
 

@@ -1014,22 +1014,43 @@ jm_body_start_heading(jm_tree_t *tree)
 }
 
 
-/* 0 if this link cannot be: it would stand in a cell of a linked table. */
+/* The element that a new node would be put into. */
+static xmlNode *
+jm_tree_parent(jm_tree_t *tree)
+{
+    size_t i;
+
+    i = tree->nopen - 1;
+
+    if (tree->foster && jm_tag_is_table_row(tree->open[i].tag)) {
+        i = jm_tree_table_scope(tree, JM_TAG_table);
+        return tree->open[i].node->parent;
+    }
+
+    return tree->open[i].node;
+}
+
+
+/*
+ * 0 if this link cannot be, because it would stand inside another: that of a
+ * table it is in, say.  The Standard lets it; no browser reads it back so.
+ */
 static int
 jm_body_start_link(jm_tree_t *tree)
 {
-    size_t   i, entry;
+    size_t   entry;
     xmlNode *node;
-    jm_str_t name;
 
     entry = jm_format_find(tree, JM_TAG_a);
 
     if (entry != tree->nformat) {
         node = tree->format[entry].node;
-        name.data = (u_char *) "a";
-        name.len = 1;
 
-        jm_tree_end_format(tree, JM_TAG_a, name);
+        if (node->extra && jm_tree_scope(tree, JM_TAG_a) == 0) {
+            return 0;
+        }
+
+        jm_tree_end_format(tree, JM_TAG_a, jm_str("a"));
 
         entry = jm_format_index(tree, node);
         if (entry != tree->nformat) {
@@ -1041,8 +1062,9 @@ jm_body_start_link(jm_tree_t *tree)
         }
     }
 
-    for (i = tree->nopen - 1; i > 0; i--) {
-        if (tree->open[i].tag == JM_TAG_a) {
+    for (node = jm_tree_parent(tree); node != tree->body; node = node->parent)
+    {
+        if (jm_node_tag(node) == JM_TAG_a) {
             return 0;
         }
     }

@@ -36,10 +36,9 @@ typedef struct ngx_http_junkmail_ctx_s ngx_http_junkmail_ctx_t;
 typedef struct {
     ngx_uint_t  method; /* NGX_HTTP_GET serves HEAD as well */
     const char *path;
-    ngx_uint_t  flags; /* NGX_HTTP_JUNKMAIL_* */
+    ngx_uint_t  flags;   /* NGX_HTTP_JUNKMAIL_* */
     const char *missing; /* what to say to NOT_FOUND: an error word */
-    ngx_int_t (*handler)(ngx_http_request_t      *r,
-                         ngx_http_junkmail_ctx_t *ctx);
+    ngx_int_t (*handler)(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx);
 } ngx_http_junkmail_route_t;
 
 #define NGX_HTTP_JUNKMAIL_OPEN 1 /* asks for no key */
@@ -103,7 +102,8 @@ ngx_int_t ngx_http_junkmail_header(ngx_http_request_t *r, const char *name,
 ngx_int_t ngx_http_junkmail_json(ngx_http_request_t *r, ngx_uint_t status,
                                  ngx_str_t *body);
 
-/* Turns nginx's own error pages on these paths into JSON; postconfiguration. */
+/* Turns nginx's own error pages on these paths into JSON; postconfiguration.
+ */
 void ngx_http_junkmail_error_filter(void);
 
 extern ngx_module_t ngx_http_junkmail_module;

@@ -13,25 +13,26 @@
 
 
 typedef struct {
-    const char *word;   /* what the code says to itself */
-    const char *code;   /* what the client reads */
+    const char *word; /* what the code says to itself */
+    const char *code; /* what the client reads */
     ngx_uint_t  status;
     const char *text;
-} ngx_http_junkmail_error_t;
+} ngx_junkmail_error_t;
 
 
-static const ngx_http_junkmail_error_t *
+static const ngx_junkmail_error_t *
 ngx_http_junkmail_error_find(const char *word);
-static const ngx_http_junkmail_error_t *
+static const ngx_junkmail_error_t                   *
 ngx_http_junkmail_error_status(ngx_uint_t status);
-static ngx_int_t ngx_http_junkmail_error_send(
-    ngx_http_request_t *r, const ngx_http_junkmail_error_t *e,
-    const char *field);
-static ngx_int_t ngx_http_junkmail_error_body(
-    ngx_http_request_t *r, const ngx_http_junkmail_error_t *e,
-    const char *field, ngx_str_t *body);
-static ngx_int_t ngx_http_junkmail_retry_after(ngx_http_request_t *r,
-                                               time_t              seconds);
+static ngx_int_t  ngx_http_junkmail_error_send(ngx_http_request_t         *r,
+                                               const ngx_junkmail_error_t *e,
+                                               const char *field);
+static ngx_int_t  ngx_http_junkmail_error_body(ngx_http_request_t         *r,
+                                               const ngx_junkmail_error_t *e,
+                                               const char *field,
+                                               ngx_str_t  *body);
+static ngx_int_t  ngx_http_junkmail_retry_after(ngx_http_request_t *r,
+                                                time_t              seconds);
 static ngx_uint_t ngx_http_junkmail_is_api(ngx_http_request_t *r);
 static ngx_int_t  ngx_http_junkmail_rate_headers(ngx_http_request_t  *r,
                                                  ngx_junkmail_rate_t *rate);
@@ -46,12 +47,13 @@ static ngx_int_t  ngx_http_junkmail_body_filter(ngx_http_request_t *r,
 #define NGX_HTTP_JUNKMAIL_RETRY 2
 
 
-static const ngx_http_junkmail_error_t ngx_http_junkmail_errors[] = {
+static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
 
     /* 4xx; the first row of a status is what nginx's own errors become */
     { "BAD_JSON", "BAD_JSON", 400, "The request body is not valid JSON" },
     { "BAD_REQUEST", "VALIDATION_FAILED", 400, "The request is malformed" },
-    { "INVALID_API_KEY", "INVALID_API_KEY", 401, "Invalid or missing API key" },
+    { "INVALID_API_KEY", "INVALID_API_KEY", 401,
+      "Invalid or missing API key" },
     { "MISSING_SCOPE", "MISSING_SCOPE", 403,
       "The API key lacks the scope for this request" },
     { "REGISTRATION_CLOSED", "REGISTRATION_CLOSED", 403,
@@ -144,10 +146,10 @@ ngx_http_junkmail_finish(ngx_http_request_t *r, ngx_int_t rc)
 }
 
 
-static const ngx_http_junkmail_error_t *
+static const ngx_junkmail_error_t *
 ngx_http_junkmail_error_find(const char *word)
 {
-    const ngx_http_junkmail_error_t *e;
+    const ngx_junkmail_error_t *e;
 
     for (e = ngx_http_junkmail_errors; e->word != NULL; e++) {
         if (ngx_strcmp(e->word, word) == 0) {
@@ -159,10 +161,10 @@ ngx_http_junkmail_error_find(const char *word)
 }
 
 
-static const ngx_http_junkmail_error_t *
+static const ngx_junkmail_error_t *
 ngx_http_junkmail_error_status(ngx_uint_t status)
 {
-    const ngx_http_junkmail_error_t *e;
+    const ngx_junkmail_error_t *e;
 
     if (status == NGX_HTTP_BAD_REQUEST) {
         return ngx_http_junkmail_error_find("BAD_REQUEST");
@@ -180,9 +182,8 @@ ngx_http_junkmail_error_status(ngx_uint_t status)
 
 
 static ngx_int_t
-ngx_http_junkmail_error_send(ngx_http_request_t              *r,
-                             const ngx_http_junkmail_error_t *e,
-                             const char                      *field)
+ngx_http_junkmail_error_send(ngx_http_request_t         *r,
+                             const ngx_junkmail_error_t *e, const char *field)
 {
     ngx_int_t rc;
     ngx_str_t body;
@@ -223,9 +224,9 @@ ngx_http_junkmail_error_send(ngx_http_request_t              *r,
 
 
 static ngx_int_t
-ngx_http_junkmail_error_body(ngx_http_request_t              *r,
-                             const ngx_http_junkmail_error_t *e,
-                             const char *field, ngx_str_t *body)
+ngx_http_junkmail_error_body(ngx_http_request_t         *r,
+                             const ngx_junkmail_error_t *e, const char *field,
+                             ngx_str_t *body)
 {
     u_char *p;
     size_t  size;
@@ -376,10 +377,10 @@ ngx_http_junkmail_rate_headers(ngx_http_request_t  *r,
 static ngx_int_t
 ngx_http_junkmail_replace(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_buf_t                       *b;
-    ngx_str_t                        body;
-    ngx_chain_t                     *cl;
-    const ngx_http_junkmail_error_t *e;
+    ngx_buf_t                  *b;
+    ngx_str_t                   body;
+    ngx_chain_t                *cl;
+    const ngx_junkmail_error_t *e;
 
     e = ngx_http_junkmail_error_status(r->headers_out.status);
 

@@ -20,10 +20,10 @@
 #define NGX_HTTP_JUNKMAIL_EXPIRY_MIN  60
 
 
-static ngx_int_t ngx_http_junkmail_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_junkmail_route(ngx_http_request_t      *r,
-                                         ngx_http_junkmail_ctx_t *ctx,
-                                         ngx_uint_t              *allowed);
+static ngx_int_t  ngx_http_junkmail_handler(ngx_http_request_t *r);
+static ngx_int_t  ngx_http_junkmail_route(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx,
+                                          ngx_uint_t              *allowed);
 static ngx_uint_t ngx_http_junkmail_match(const char *pattern, ngx_str_t *path,
                                           ngx_str_t *arg);
 static ngx_int_t  ngx_http_junkmail_not_allowed(ngx_http_request_t *r,
@@ -35,7 +35,7 @@ static ngx_int_t  ngx_http_junkmail_body(ngx_http_request_t *r,
                                          ngx_str_t          *body);
 static ngx_int_t  ngx_http_junkmail_events(ngx_http_request_t      *r,
                                            ngx_http_junkmail_ctx_t *ctx);
-static void *ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf);
+static void      *ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent,
                                               void *child);
 static char *ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -82,7 +82,7 @@ static const ngx_http_junkmail_route_t ngx_http_junkmail_routes[] = {
       ngx_junkmail_api_email_delete },
     { NGX_HTTP_GET, "emails/:/html", 0, "EMAIL_NOT_FOUND",
       ngx_junkmail_api_email_html },
-    { NGX_HTTP_GET, "emails/:/source", 0, "EMAIL_NOT_FOUND",
+    { NGX_HTTP_GET, "emails/:/source", 0, "SOURCE_NOT_FOUND",
       ngx_junkmail_api_email_source },
     { NGX_HTTP_GET, "emails/:/attachments/:", 0, "ATTACHMENT_NOT_FOUND",
       ngx_junkmail_api_email_attachment },
@@ -368,8 +368,7 @@ ngx_http_junkmail_authorize(ngx_http_request_t *r)
     /* RFC 7235, 2.1: the scheme is case-insensitive, then one space or more */
 
     if (text.len < 7
-        || ngx_strncasecmp(text.data, (u_char *) "Bearer ", 7) != 0)
-    {
+        || ngx_strncasecmp(text.data, (u_char *) "Bearer ", 7) != 0) {
         return NGX_DECLINED;
     }
 

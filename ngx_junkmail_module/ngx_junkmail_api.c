@@ -17,9 +17,9 @@
 #include "ngx_junkmail_api.h"
 
 
-#define NGX_JUNKMAIL_API_ARGS      128
-#define NGX_JUNKMAIL_API_LIMIT     20
-#define NGX_JUNKMAIL_API_LIMIT_MAX 100
+#define NGX_JUNKMAIL_API_ARGS       128
+#define NGX_JUNKMAIL_API_LIMIT      20
+#define NGX_JUNKMAIL_API_LIMIT_MAX  100
 #define NGX_JUNKMAIL_API_OFFSET_MAX 1000000
 
 
@@ -28,28 +28,28 @@ typedef struct {
     ngx_junkmail_api_pt handler; /* NULL: the next command's answer counts */
     const char         *also;
     unsigned            function : 1;
-} ngx_junkmail_api_call_t;
+} ngx_junkmail_call_t;
 
 
-static ngx_int_t ngx_junkmail_api_call(ngx_http_request_t *r,
-                                       ngx_junkmail_api_pt handler,
-                                       const char *command,
-                                       const char *function, const char *also,
-                                       ngx_uint_t argc, ngx_str_t *argv);
-static ngx_int_t ngx_junkmail_api_ask(ngx_http_request_t *r,
-                                      ngx_junkmail_api_pt handler,
-                                      const char *also, ngx_uint_t function,
-                                      ngx_uint_t argc, ngx_str_t *argv);
-static void ngx_junkmail_api_answer(void *data, redisReply *reply);
-static const char *ngx_junkmail_api_refusal(ngx_junkmail_api_call_t *call,
-                                            ngx_http_junkmail_ctx_t *ctx,
-                                            redisReply              *reply);
-static ngx_int_t ngx_junkmail_api_wait(ngx_http_request_t *r, ngx_int_t rc,
-                                       ngx_http_event_handler_pt read);
+static ngx_int_t   ngx_junkmail_call(ngx_http_request_t *r,
+                                     ngx_junkmail_api_pt handler,
+                                     const char *command, const char *function,
+                                     const char *also, ngx_uint_t argc,
+                                     ngx_str_t *argv);
+static ngx_int_t   ngx_junkmail_ask(ngx_http_request_t *r,
+                                    ngx_junkmail_api_pt handler,
+                                    const char *also, ngx_uint_t function,
+                                    ngx_uint_t argc, ngx_str_t *argv);
+static void        ngx_junkmail_answer(void *data, redisReply *reply);
+static const char *ngx_junkmail_refusal(ngx_junkmail_call_t     *call,
+                                        ngx_http_junkmail_ctx_t *ctx,
+                                        redisReply              *reply);
+static ngx_int_t   ngx_junkmail_wait(ngx_http_request_t *r, ngx_int_t rc,
+                                     ngx_http_event_handler_pt read);
 
 
 /* What functions say instead of OK that has a word of its own in API.md. */
-static const char *ngx_junkmail_api_statuses[] = {
+static const char *ngx_junkmail_statuses[] = {
     "INVALID_API_KEY", "MISSING_SCOPE", "QUOTA_EXCEEDED",
     "ALIAS_TAKEN",     "STORE_FULL",    NULL
 };
@@ -63,8 +63,7 @@ ngx_junkmail_api_write(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                        const char *function, const char *also, ngx_uint_t argc,
                        ngx_str_t *argv)
 {
-    return ngx_junkmail_api_call(r, handler, "FCALL", function, also, argc,
-                                 argv);
+    return ngx_junkmail_call(r, handler, "FCALL", function, also, argc, argv);
 }
 
 
@@ -72,15 +71,15 @@ ngx_int_t
 ngx_junkmail_api_read(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                       const char *function, ngx_uint_t argc, ngx_str_t *argv)
 {
-    return ngx_junkmail_api_call(r, handler, "FCALL_RO", function, NULL, argc,
-                                 argv);
+    return ngx_junkmail_call(r, handler, "FCALL_RO", function, NULL, argc,
+                             argv);
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_call(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
-                      const char *command, const char *function,
-                      const char *also, ngx_uint_t argc, ngx_str_t *argv)
+ngx_junkmail_call(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
+                  const char *command, const char *function, const char *also,
+                  ngx_uint_t argc, ngx_str_t *argv)
 {
     u_char                   key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
     ngx_uint_t               n;
@@ -106,7 +105,7 @@ ngx_junkmail_api_call(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
         args[5 + n] = argv[n];
     }
 
-    return ngx_junkmail_api_ask(r, handler, also, 1, argc + 5, args);
+    return ngx_junkmail_ask(r, handler, also, 1, argc + 5, args);
 }
 
 
@@ -114,7 +113,7 @@ ngx_int_t
 ngx_junkmail_api_function(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                           const char *also, ngx_uint_t argc, ngx_str_t *argv)
 {
-    return ngx_junkmail_api_ask(r, handler, also, 1, argc, argv);
+    return ngx_junkmail_ask(r, handler, also, 1, argc, argv);
 }
 
 
@@ -122,7 +121,7 @@ ngx_int_t
 ngx_junkmail_api_command(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                          ngx_uint_t argc, ngx_str_t *argv)
 {
-    return ngx_junkmail_api_ask(r, handler, NULL, 0, argc, argv);
+    return ngx_junkmail_ask(r, handler, NULL, 0, argc, argv);
 }
 
 
@@ -144,9 +143,9 @@ ngx_junkmail_api_due(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
     /* ngx_sprintf() knows %ui where JM_KEY_EXPIRE has %u. */
 
     argv[3].data = key;
-    argv[3].len = snprintf((char *) key, sizeof(key), JM_KEY_EXPIRE,
-                           jm_shard((jm_str_t){ (u_char *) ctx->key.account,
-                                                JM_ACCOUNT_LEN }));
+    argv[3].len = snprintf(
+        (char *) key, sizeof(key), JM_KEY_EXPIRE,
+        jm_shard((jm_str_t){ (u_char *) ctx->key.account, JM_ACCOUNT_LEN }));
     argv[4] = *member;
     argv[5].data = when;
     argv[5].len = ngx_sprintf(when, "%L", due) - when;
@@ -156,13 +155,13 @@ ngx_junkmail_api_due(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
 
 
 static ngx_int_t
-ngx_junkmail_api_ask(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
-                     const char *also, ngx_uint_t function, ngx_uint_t argc,
-                     ngx_str_t *argv)
+ngx_junkmail_ask(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
+                 const char *also, ngx_uint_t function, ngx_uint_t argc,
+                 ngx_str_t *argv)
 {
-    ngx_junkmail_api_call_t *call;
+    ngx_junkmail_call_t *call;
 
-    call = ngx_palloc(r->pool, sizeof(ngx_junkmail_api_call_t));
+    call = ngx_palloc(r->pool, sizeof(ngx_junkmail_call_t));
     if (call == NULL) {
         return NGX_ERROR;
     }
@@ -172,15 +171,15 @@ ngx_junkmail_api_ask(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
     call->also = also;
     call->function = function;
 
-    return ngx_junkmail_redis_command(r->pool, ngx_junkmail_api_answer, call,
-                                      argc, argv);
+    return ngx_junkmail_redis_command(r->pool, ngx_junkmail_answer, call, argc,
+                                      argv);
 }
 
 
 static void
-ngx_junkmail_api_answer(void *data, redisReply *reply)
+ngx_junkmail_answer(void *data, redisReply *reply)
 {
-    ngx_junkmail_api_call_t *call = data;
+    ngx_junkmail_call_t *call = data;
 
     const char              *error;
     ngx_http_request_t      *r;
@@ -195,7 +194,7 @@ ngx_junkmail_api_answer(void *data, redisReply *reply)
         return;
     }
 
-    error = ngx_junkmail_api_refusal(call, ctx, reply);
+    error = ngx_junkmail_refusal(call, ctx, reply);
 
     if (error != NULL) {
         ngx_http_junkmail_fail(r, error);
@@ -211,8 +210,8 @@ ngx_junkmail_api_answer(void *data, redisReply *reply)
 /* NULL, or the error word for what came back. */
 
 static const char *
-ngx_junkmail_api_refusal(ngx_junkmail_api_call_t *call,
-                         ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_refusal(ngx_junkmail_call_t *call, ngx_http_junkmail_ctx_t *ctx,
+                     redisReply *reply)
 {
     const char *status, **known;
 
@@ -253,7 +252,7 @@ ngx_junkmail_api_refusal(ngx_junkmail_api_call_t *call,
         return ctx->route->missing;
     }
 
-    for (known = ngx_junkmail_api_statuses; *known != NULL; known++) {
+    for (known = ngx_junkmail_statuses; *known != NULL; known++) {
         if (ngx_strcmp(status, *known) == 0) {
             return *known;
         }
@@ -266,20 +265,20 @@ ngx_junkmail_api_refusal(ngx_junkmail_api_call_t *call,
 ngx_int_t
 ngx_junkmail_api_wait_read(ngx_http_request_t *r, ngx_int_t rc)
 {
-    return ngx_junkmail_api_wait(r, rc, ngx_http_test_reading);
+    return ngx_junkmail_wait(r, rc, ngx_http_test_reading);
 }
 
 
 ngx_int_t
 ngx_junkmail_api_wait_write(ngx_http_request_t *r, ngx_int_t rc)
 {
-    return ngx_junkmail_api_wait(r, rc, ngx_http_block_reading);
+    return ngx_junkmail_wait(r, rc, ngx_http_block_reading);
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_wait(ngx_http_request_t *r, ngx_int_t rc,
-                      ngx_http_event_handler_pt read)
+ngx_junkmail_wait(ngx_http_request_t *r, ngx_int_t rc,
+                  ngx_http_event_handler_pt read)
 {
     if (rc != NGX_OK) {
         return ngx_http_junkmail_error(r, "STORE_UNAVAILABLE");
@@ -389,9 +388,8 @@ ngx_junkmail_api_printf(ngx_http_request_t *r, size_t size, const char *format,
 
     if (text.data != NULL) {
         va_start(args, format);
-        text.len
-            = ngx_vslprintf(text.data, text.data + size, format, args)
-              - text.data;
+        text.len = ngx_vslprintf(text.data, text.data + size, format, args)
+                   - text.data;
         va_end(args);
     }
 

@@ -139,8 +139,7 @@ typedef struct {
  * long as `r`), asking Redis for the next window when the client has drained
  * the last.  Finalises the request.
  */
-void ngx_junkmail_api_send(ngx_http_request_t      *r,
-                           ngx_http_junkmail_ctx_t *ctx,
+void ngx_junkmail_api_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                            ngx_junkmail_api_part_t *parts, ngx_uint_t n);
 
 /*

@@ -25,24 +25,24 @@
     "\"keys:manage\"]"
 
 
-static ngx_str_t ngx_junkmail_api_client(ngx_http_request_t *r);
-static void      ngx_junkmail_api_account_created(ngx_http_request_t      *r,
-                                                  ngx_http_junkmail_ctx_t *ctx,
-                                                  redisReply *reply);
-static void      ngx_junkmail_api_account_got(ngx_http_request_t      *r,
+static ngx_str_t ngx_junkmail_client(ngx_http_request_t *r);
+static void      ngx_junkmail_account_created(ngx_http_request_t      *r,
                                               ngx_http_junkmail_ctx_t *ctx,
                                               redisReply              *reply);
-static void ngx_junkmail_api_account_deleted(ngx_http_request_t      *r,
-                                             ngx_http_junkmail_ctx_t *ctx,
-                                             redisReply              *reply);
-static void ngx_junkmail_api_account_due(ngx_http_request_t      *r,
-                                         ngx_http_junkmail_ctx_t *ctx,
-                                         redisReply              *reply);
-static void ngx_junkmail_api_domains_got(ngx_http_request_t      *r,
-                                         ngx_http_junkmail_ctx_t *ctx,
-                                         redisReply              *reply);
-static ngx_str_t ngx_junkmail_api_account_member(ngx_http_request_t      *r,
-                                                 ngx_http_junkmail_ctx_t *ctx);
+static void      ngx_junkmail_account_got(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx,
+                                          redisReply              *reply);
+static void      ngx_junkmail_account_deleted(ngx_http_request_t      *r,
+                                              ngx_http_junkmail_ctx_t *ctx,
+                                              redisReply              *reply);
+static void      ngx_junkmail_account_due(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx,
+                                          redisReply              *reply);
+static void      ngx_junkmail_domains_got(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx,
+                                          redisReply              *reply);
+static ngx_str_t ngx_junkmail_account_member(ngx_http_request_t      *r,
+                                             ngx_http_junkmail_ctx_t *ctx);
 
 
 ngx_int_t
@@ -64,7 +64,7 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
         return ngx_http_junkmail_error(r, "REGISTRATION_CLOSED");
     }
 
-    client = ngx_junkmail_api_client(r);
+    client = ngx_junkmail_client(r);
 
     if (ngx_junkmail_rate(&client, NGX_JUNKMAIL_API_ACCOUNTS,
                           NGX_JUNKMAIL_API_ACCOUNTS_PERIOD, &rate)
@@ -89,7 +89,7 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     ctx->keyhash.data = (u_char *) ctx->key.hash;
     ctx->keyhash.len = JM_HASH_LEN;
 
-    member = ngx_junkmail_api_account_member(r, ctx);
+    member = ngx_junkmail_account_member(r, ctx);
     if (member.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -102,7 +102,7 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     rc = ngx_junkmail_api_due(r, NULL, &member, now + NGX_JUNKMAIL_API_UNUSED);
 
     if (rc == NGX_OK) {
-        rc = ngx_junkmail_api_write(r, ngx_junkmail_api_account_created,
+        rc = ngx_junkmail_api_write(r, ngx_junkmail_account_created,
                                     "jm_account_create", NULL, 1, argv);
     }
 
@@ -116,7 +116,7 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
  */
 
 static ngx_str_t
-ngx_junkmail_api_client(ngx_http_request_t *r)
+ngx_junkmail_client(ngx_http_request_t *r)
 {
     ngx_str_t            client;
     struct sockaddr     *sa;
@@ -155,8 +155,8 @@ ngx_junkmail_api_client(ngx_http_request_t *r)
 
 
 static ngx_str_t
-ngx_junkmail_api_account_member(ngx_http_request_t      *r,
-                                ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_account_member(ngx_http_request_t      *r,
+                            ngx_http_junkmail_ctx_t *ctx)
 {
     return ngx_junkmail_api_printf(r, sizeof("account:") + JM_ACCOUNT_LEN,
                                    "account:%s", ctx->key.account);
@@ -164,9 +164,8 @@ ngx_junkmail_api_account_member(ngx_http_request_t      *r,
 
 
 static void
-ngx_junkmail_api_account_created(ngx_http_request_t      *r,
-                                 ngx_http_junkmail_ctx_t *ctx,
-                                 redisReply              *reply)
+ngx_junkmail_account_created(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
     char      created[25];
     ngx_str_t json;
@@ -198,14 +197,14 @@ ngx_junkmail_api_account_get(ngx_http_request_t      *r,
                              ngx_http_junkmail_ctx_t *ctx)
 {
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_account_got,
-                                 "jm_account_get", 0, NULL));
+        r, ngx_junkmail_api_read(r, ngx_junkmail_account_got, "jm_account_get",
+                                 0, NULL));
 }
 
 
 static void
-ngx_junkmail_api_account_got(ngx_http_request_t      *r,
-                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_account_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                         redisReply *reply)
 {
     ngx_str_t json;
 
@@ -220,7 +219,7 @@ ngx_junkmail_api_account_delete(ngx_http_request_t      *r,
                                 ngx_http_junkmail_ctx_t *ctx)
 {
     return ngx_junkmail_api_wait_write(
-        r, ngx_junkmail_api_write(r, ngx_junkmail_api_account_deleted,
+        r, ngx_junkmail_api_write(r, ngx_junkmail_account_deleted,
                                   "jm_account_delete", NULL, 0, NULL));
 }
 
@@ -228,27 +227,25 @@ ngx_junkmail_api_account_delete(ngx_http_request_t      *r,
 /* Invisible from now on; the reaper removes the rest. */
 
 static void
-ngx_junkmail_api_account_deleted(ngx_http_request_t      *r,
-                                 ngx_http_junkmail_ctx_t *ctx,
-                                 redisReply              *reply)
+ngx_junkmail_account_deleted(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
     ngx_int_t rc;
     ngx_str_t member;
 
-    member = ngx_junkmail_api_account_member(r, ctx);
+    member = ngx_junkmail_account_member(r, ctx);
 
     rc = member.data == NULL
              ? NGX_ERROR
-             : ngx_junkmail_api_due(r, ngx_junkmail_api_account_due, &member,
-                                    0);
+             : ngx_junkmail_api_due(r, ngx_junkmail_account_due, &member, 0);
 
     ngx_junkmail_api_again(r, rc);
 }
 
 
 static void
-ngx_junkmail_api_account_due(ngx_http_request_t      *r,
-                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_account_due(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                         redisReply *reply)
 {
     ngx_junkmail_api_message(r, "Account deleted successfully");
 }
@@ -261,15 +258,15 @@ ngx_junkmail_api_domains(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
                          ngx_string("0"), ngx_string("-1") };
 
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_command(r, ngx_junkmail_api_domains_got, 4, argv));
+        r, ngx_junkmail_api_command(r, ngx_junkmail_domains_got, 4, argv));
 }
 
 
 /* Domains are host names: nothing in them has to be escaped. */
 
 static void
-ngx_junkmail_api_domains_got(ngx_http_request_t      *r,
-                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_domains_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                         redisReply *reply)
 {
     u_char   *p;
     size_t    i, size;

@@ -40,86 +40,86 @@ typedef struct {
     ngx_uint_t draws;     /* random aliases still to try; 0: the user's own */
     unsigned   known : 1; /* the domain is one of this server's */
     unsigned   guessed : 1; /* the domain came from this worker's memory */
-} ngx_junkmail_api_new_t;
+} ngx_junkmail_new_t;
 
 
-static void ngx_junkmail_api_address_listed(ngx_http_request_t      *r,
+static void        ngx_junkmail_address_listed(ngx_http_request_t      *r,
+                                               ngx_http_junkmail_ctx_t *ctx,
+                                               redisReply              *reply);
+static void        ngx_junkmail_address_got(ngx_http_request_t      *r,
                                             ngx_http_junkmail_ctx_t *ctx,
                                             redisReply              *reply);
-static void ngx_junkmail_api_address_got(ngx_http_request_t      *r,
-                                         ngx_http_junkmail_ctx_t *ctx,
-                                         redisReply              *reply);
-static const char *ngx_junkmail_api_address_read(ngx_http_request_t     *r,
-                                                 ngx_junkmail_api_new_t *new);
-static ngx_int_t   ngx_junkmail_api_address_domain(ngx_http_request_t *r);
-static void ngx_junkmail_api_address_domains(ngx_http_request_t      *r,
-                                             ngx_http_junkmail_ctx_t *ctx,
-                                             redisReply              *reply);
-static ngx_int_t ngx_junkmail_api_address_draw(ngx_http_request_t     *r,
-                                               ngx_junkmail_api_new_t *new);
-static ngx_int_t ngx_junkmail_api_address_key(ngx_http_request_t     *r,
-                                              ngx_junkmail_api_new_t *new);
-static ngx_int_t ngx_junkmail_api_address_reserve(ngx_http_request_t      *r,
-                                                  ngx_http_junkmail_ctx_t *ctx);
-static void ngx_junkmail_api_address_looked_up(ngx_http_request_t      *r,
-                                               ngx_http_junkmail_ctx_t *ctx,
-                                               redisReply              *reply);
-static void ngx_junkmail_api_address_reserved(ngx_http_request_t      *r,
-                                              ngx_http_junkmail_ctx_t *ctx,
-                                              redisReply              *reply);
-static ngx_int_t ngx_junkmail_api_address_claim(ngx_http_request_t      *r,
+static const char *ngx_junkmail_address_read(ngx_http_request_t *r,
+                                             ngx_junkmail_new_t *new);
+static ngx_int_t   ngx_junkmail_address_domain(ngx_http_request_t *r);
+static void        ngx_junkmail_address_domains(ngx_http_request_t      *r,
+                                                ngx_http_junkmail_ctx_t *ctx,
+                                                redisReply              *reply);
+static ngx_int_t   ngx_junkmail_address_draw(ngx_http_request_t *r,
+                                             ngx_junkmail_new_t *new);
+static ngx_int_t   ngx_junkmail_address_key(ngx_http_request_t *r,
+                                            ngx_junkmail_new_t *new);
+static ngx_int_t   ngx_junkmail_address_reserve(ngx_http_request_t      *r,
                                                 ngx_http_junkmail_ctx_t *ctx);
-static void ngx_junkmail_api_address_claimed(ngx_http_request_t      *r,
-                                             ngx_http_junkmail_ctx_t *ctx,
-                                             redisReply              *reply);
-static void ngx_junkmail_api_address_drop(ngx_http_junkmail_ctx_t *ctx);
-static void ngx_junkmail_api_address_taken(ngx_http_request_t      *r,
-                                           ngx_http_junkmail_ctx_t *ctx);
-static void ngx_junkmail_api_address_confirmed(ngx_http_request_t      *r,
-                                               ngx_http_junkmail_ctx_t *ctx,
-                                               redisReply              *reply);
-static void ngx_junkmail_api_address_deleted(ngx_http_request_t      *r,
-                                             ngx_http_junkmail_ctx_t *ctx,
-                                             redisReply              *reply);
-static void ngx_junkmail_api_address_due(ngx_http_request_t      *r,
-                                         ngx_http_junkmail_ctx_t *ctx,
-                                         redisReply              *reply);
-static ngx_str_t ngx_junkmail_api_address_member(ngx_http_request_t      *r,
+static void        ngx_junkmail_address_looked_up(ngx_http_request_t      *r,
+                                                  ngx_http_junkmail_ctx_t *ctx,
+                                                  redisReply              *reply);
+static void        ngx_junkmail_address_reserved(ngx_http_request_t      *r,
                                                  ngx_http_junkmail_ctx_t *ctx,
-                                                 ngx_str_t               *id);
+                                                 redisReply              *reply);
+static ngx_int_t   ngx_junkmail_address_claim(ngx_http_request_t      *r,
+                                              ngx_http_junkmail_ctx_t *ctx);
+static void        ngx_junkmail_address_claimed(ngx_http_request_t      *r,
+                                                ngx_http_junkmail_ctx_t *ctx,
+                                                redisReply              *reply);
+static void        ngx_junkmail_address_drop(ngx_http_junkmail_ctx_t *ctx);
+static void        ngx_junkmail_address_taken(ngx_http_request_t      *r,
+                                              ngx_http_junkmail_ctx_t *ctx);
+static void        ngx_junkmail_address_confirmed(ngx_http_request_t      *r,
+                                                  ngx_http_junkmail_ctx_t *ctx,
+                                                  redisReply              *reply);
+static void        ngx_junkmail_address_deleted(ngx_http_request_t      *r,
+                                                ngx_http_junkmail_ctx_t *ctx,
+                                                redisReply              *reply);
+static void        ngx_junkmail_address_due(ngx_http_request_t      *r,
+                                            ngx_http_junkmail_ctx_t *ctx,
+                                            redisReply              *reply);
+static ngx_str_t   ngx_junkmail_address_member(ngx_http_request_t      *r,
+                                               ngx_http_junkmail_ctx_t *ctx,
+                                               ngx_str_t               *id);
 
 
 /* Readable, easy to dictate, none to be ashamed of. */
 
-static const char *ngx_junkmail_api_first[NGX_JUNKMAIL_API_WORDS] = {
-    "amber",  "autumn", "azure",  "bold",   "brave",  "bright", "calm",
-    "cedar",  "clear",  "clever", "cobalt", "copper", "coral",  "cosmic",
-    "crisp",  "daring", "dawn",   "eager",  "early",  "east",   "fair",
-    "fast",   "fern",   "frosty", "gentle", "golden", "grand",  "green",
-    "happy",  "hazel",  "indigo", "ivory",  "jade",   "jolly",  "keen",
-    "kind",   "late",   "lemon",  "light",  "lively", "lucky",  "lunar",
-    "maple",  "merry",  "misty",  "neat",   "noble",  "north",  "ochre",
-    "olive",  "pearl",  "plain",  "proud",  "quick",  "quiet",  "rapid",
-    "rosy",   "silver", "smart",  "solar",  "sunny",  "swift",  "velvet",
+static const char *ngx_junkmail_first[NGX_JUNKMAIL_API_WORDS] = {
+    "amber", "autumn", "azure",  "bold",   "brave",  "bright", "calm",
+    "cedar", "clear",  "clever", "cobalt", "copper", "coral",  "cosmic",
+    "crisp", "daring", "dawn",   "eager",  "early",  "east",   "fair",
+    "fast",  "fern",   "frosty", "gentle", "golden", "grand",  "green",
+    "happy", "hazel",  "indigo", "ivory",  "jade",   "jolly",  "keen",
+    "kind",  "late",   "lemon",  "light",  "lively", "lucky",  "lunar",
+    "maple", "merry",  "misty",  "neat",   "noble",  "north",  "ochre",
+    "olive", "pearl",  "plain",  "proud",  "quick",  "quiet",  "rapid",
+    "rosy",  "silver", "smart",  "solar",  "sunny",  "swift",  "velvet",
     "winter"
 };
 
-static const char *ngx_junkmail_api_second[NGX_JUNKMAIL_API_WORDS] = {
-    "anchor", "arrow",  "badger", "bay",    "beacon", "birch",  "brook",
-    "canyon", "castle", "cloud",  "comet",  "creek",  "crow",   "delta",
-    "dune",   "eagle",  "ember",  "falcon", "field",  "finch",  "fjord",
-    "forest", "fox",    "garden", "glade",  "grove",  "harbor", "hare",
+static const char *ngx_junkmail_second[NGX_JUNKMAIL_API_WORDS] = {
+    "anchor", "arrow",  "badger", "bay",    "beacon", "birch",   "brook",
+    "canyon", "castle", "cloud",  "comet",  "creek",  "crow",    "delta",
+    "dune",   "eagle",  "ember",  "falcon", "field",  "finch",   "fjord",
+    "forest", "fox",    "garden", "glade",  "grove",  "harbor",  "hare",
     "hawk",   "heron",  "hill",   "island", "lake",   "lantern", "lark",
-    "lynx",   "marsh",  "meadow", "moon",   "moose",  "oak",    "ocean",
-    "orchid", "otter",  "owl",    "panda",  "pebble", "pine",   "planet",
-    "pond",   "raven",  "reef",   "ridge",  "river",  "robin",  "sparrow",
-    "spring", "star",   "stone",  "summit", "tiger",  "valley", "willow",
+    "lynx",   "marsh",  "meadow", "moon",   "moose",  "oak",     "ocean",
+    "orchid", "otter",  "owl",    "panda",  "pebble", "pine",    "planet",
+    "pond",   "raven",  "reef",   "ridge",  "river",  "robin",   "sparrow",
+    "spring", "star",   "stone",  "summit", "tiger",  "valley",  "willow",
     "wren"
 };
 
 /* The first of jm:domains, as this worker last saw it. */
-static u_char ngx_junkmail_api_domain[JM_DOMAIN_MAX];
-static size_t ngx_junkmail_api_domain_len;
+static u_char ngx_junkmail_domain[JM_DOMAIN_MAX];
+static size_t ngx_junkmail_domain_len;
 
 
 /* Reading. */
@@ -161,15 +161,14 @@ ngx_junkmail_api_address_list(ngx_http_request_t      *r,
     argv[2] = ngx_junkmail_api_printf(r, NGX_INT_T_LEN, "%i", page[1]);
 
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_address_listed,
+        r, ngx_junkmail_api_read(r, ngx_junkmail_address_listed,
                                  "jm_address_list", 3, argv));
 }
 
 
 static void
-ngx_junkmail_api_address_listed(ngx_http_request_t      *r,
-                                ngx_http_junkmail_ctx_t *ctx,
-                                redisReply              *reply)
+ngx_junkmail_address_listed(ngx_http_request_t      *r,
+                            ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
     u_char    *p;
     size_t     i, size;
@@ -215,14 +214,14 @@ ngx_junkmail_api_address_get(ngx_http_request_t      *r,
     argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
 
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_address_got,
-                                 "jm_address_get", 1, argv));
+        r, ngx_junkmail_api_read(r, ngx_junkmail_address_got, "jm_address_get",
+                                 1, argv));
 }
 
 
 static void
-ngx_junkmail_api_address_got(ngx_http_request_t      *r,
-                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_address_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                         redisReply *reply)
 {
     ngx_str_t json;
 
@@ -239,31 +238,31 @@ ngx_int_t
 ngx_junkmail_api_address_create(ngx_http_request_t      *r,
                                 ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_int_t               rc;
-    const char             *wrong;
-    ngx_junkmail_api_new_t *new;
+    ngx_int_t   rc;
+    const char *wrong;
+    ngx_junkmail_new_t *new;
 
-    new = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_api_new_t));
+    new = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_new_t));
     if (new == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->data = new;
 
-    wrong = ngx_junkmail_api_address_read(r, new);
+    wrong = ngx_junkmail_address_read(r, new);
     if (wrong != NULL) {
         return ngx_http_junkmail_invalid(r, wrong);
     }
 
-    if (new->domain.len == 0 && ngx_junkmail_api_domain_len) {
-        new->domain.data = ngx_junkmail_api_domain;
-        new->domain.len = ngx_junkmail_api_domain_len;
+    if (new->domain.len == 0 && ngx_junkmail_domain_len) {
+        new->domain.data = ngx_junkmail_domain;
+        new->domain.len = ngx_junkmail_domain_len;
         new->domain = ngx_junkmail_api_copy(r, &new->domain);
         new->guessed = 1;
     }
 
-    rc = new->domain.len ? ngx_junkmail_api_address_reserve(r, ctx)
-                         : ngx_junkmail_api_address_domain(r);
+    rc = new->domain.len ? ngx_junkmail_address_reserve(r, ctx)
+                         : ngx_junkmail_address_domain(r);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_junkmail_invalid(r, "alias");
@@ -276,8 +275,7 @@ ngx_junkmail_api_address_create(ngx_http_request_t      *r,
 /* The request's fields.  NULL, or the one that is wrong. */
 
 static const char *
-ngx_junkmail_api_address_read(ngx_http_request_t     *r,
-                              ngx_junkmail_api_new_t *new)
+ngx_junkmail_address_read(ngx_http_request_t *r, ngx_junkmail_new_t *new)
 {
     ngx_int_t                     rc;
     ngx_str_t                     ignored;
@@ -289,8 +287,7 @@ ngx_junkmail_api_address_read(ngx_http_request_t     *r,
 
     if (rc == NGX_ERROR
         || (rc == NGX_OK
-            && !jm_alias_valid(
-                (jm_str_t){ new->alias.data, new->alias.len })))
+            && !jm_alias_valid((jm_str_t){ new->alias.data, new->alias.len })))
     {
         return "alias";
     }
@@ -298,7 +295,7 @@ ngx_junkmail_api_address_read(ngx_http_request_t     *r,
     if (rc == NGX_DECLINED) {
         new->draws = NGX_JUNKMAIL_API_DRAWS;
 
-        if (ngx_junkmail_api_address_draw(r, new) != NGX_OK) {
+        if (ngx_junkmail_address_draw(r, new) != NGX_OK) {
             return "alias";
         }
     }
@@ -329,8 +326,7 @@ ngx_junkmail_api_address_read(ngx_http_request_t     *r,
     /* There is nobody yet to forward to; silence would lose mail. */
 
     if (ngx_junkmail_api_field_string(r, "forwardToId", &ignored)
-        != NGX_DECLINED)
-    {
+        != NGX_DECLINED) {
         return "forwardToId";
     }
 
@@ -339,8 +335,7 @@ ngx_junkmail_api_address_read(ngx_http_request_t     *r,
 
 
 static ngx_int_t
-ngx_junkmail_api_address_draw(ngx_http_request_t     *r,
-                              ngx_junkmail_api_new_t *new)
+ngx_junkmail_address_draw(ngx_http_request_t *r, ngx_junkmail_new_t *new)
 {
     uint16_t random[3];
 
@@ -350,8 +345,8 @@ ngx_junkmail_api_address_draw(ngx_http_request_t     *r,
 
     new->alias = ngx_junkmail_api_printf(
         r, JM_LOCAL_MAX, "%s-%s-%ui",
-        ngx_junkmail_api_first[random[0] % NGX_JUNKMAIL_API_WORDS],
-        ngx_junkmail_api_second[random[1] % NGX_JUNKMAIL_API_WORDS],
+        ngx_junkmail_first[random[0] % NGX_JUNKMAIL_API_WORDS],
+        ngx_junkmail_second[random[1] % NGX_JUNKMAIL_API_WORDS],
         (ngx_uint_t) (1000 + random[2] % 9000));
 
     return new->alias.data == NULL ? NGX_ERROR : NGX_OK;
@@ -361,23 +356,21 @@ ngx_junkmail_api_address_draw(ngx_http_request_t     *r,
 /* One trip more, when this worker has not seen the list of domains. */
 
 static ngx_int_t
-ngx_junkmail_api_address_domain(ngx_http_request_t *r)
+ngx_junkmail_address_domain(ngx_http_request_t *r)
 {
     ngx_str_t argv[] = { ngx_string("ZRANGE"), ngx_string("jm:domains"),
                          ngx_string("0"), ngx_string("0") };
 
-    return ngx_junkmail_api_command(r, ngx_junkmail_api_address_domains, 4,
-                                    argv);
+    return ngx_junkmail_api_command(r, ngx_junkmail_address_domains, 4, argv);
 }
 
 
 static void
-ngx_junkmail_api_address_domains(ngx_http_request_t      *r,
-                                 ngx_http_junkmail_ctx_t *ctx,
-                                 redisReply              *reply)
+ngx_junkmail_address_domains(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_str_t               domain;
-    ngx_junkmail_api_new_t *new;
+    ngx_str_t domain;
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
     domain = ngx_junkmail_api_string(reply, 0);
@@ -387,19 +380,18 @@ ngx_junkmail_api_address_domains(ngx_http_request_t      *r,
         return;
     }
 
-    ngx_memcpy(ngx_junkmail_api_domain, domain.data, domain.len);
-    ngx_junkmail_api_domain_len = domain.len;
+    ngx_memcpy(ngx_junkmail_domain, domain.data, domain.len);
+    ngx_junkmail_domain_len = domain.len;
 
     new->domain = ngx_junkmail_api_copy(r, &domain);
     new->guessed = 0;
 
-    ngx_junkmail_api_again(r, ngx_junkmail_api_address_reserve(r, ctx));
+    ngx_junkmail_api_again(r, ngx_junkmail_address_reserve(r, ctx));
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_address_key(ngx_http_request_t     *r,
-                             ngx_junkmail_api_new_t *new)
+ngx_junkmail_address_key(ngx_http_request_t *r, ngx_junkmail_new_t *new)
 {
     u_char      *out;
     ssize_t      len;
@@ -431,15 +423,15 @@ ngx_junkmail_api_address_key(ngx_http_request_t     *r,
 /* NGX_DECLINED: alias and domain do not make an address. */
 
 static ngx_int_t
-ngx_junkmail_api_address_reserve(ngx_http_request_t      *r,
-                                 ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_address_reserve(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_str_t               argv[4], key;
-    ngx_junkmail_api_new_t *new;
+    ngx_str_t argv[4], key;
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
 
-    if (ngx_junkmail_api_address_key(r, new) != NGX_OK
+    if (ngx_junkmail_address_key(r, new) != NGX_OK
         || jm_uuid7(ngx_junkmail_api_now(), new->id) != 0)
     {
         return NGX_DECLINED;
@@ -452,8 +444,7 @@ ngx_junkmail_api_address_reserve(ngx_http_request_t      *r,
     argv[1] = key;
     ngx_str_set(&argv[2], "state");
 
-    if (ngx_junkmail_api_command(r, ngx_junkmail_api_address_looked_up, 3,
-                                 argv)
+    if (ngx_junkmail_api_command(r, ngx_junkmail_address_looked_up, 3, argv)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -465,18 +456,17 @@ ngx_junkmail_api_address_reserve(ngx_http_request_t      *r,
     argv[2] = new->alias;
     argv[3] = ngx_junkmail_api_printf(r, NGX_INT64_LEN, "%L", new->expires);
 
-    return ngx_junkmail_api_write(r, ngx_junkmail_api_address_reserved,
+    return ngx_junkmail_api_write(r, ngx_junkmail_address_reserved,
                                   "jm_address_create", "ALIAS_TAKEN", 4, argv);
 }
 
 
 static void
-ngx_junkmail_api_address_looked_up(ngx_http_request_t      *r,
-                                   ngx_http_junkmail_ctx_t *ctx,
-                                   redisReply              *reply)
+ngx_junkmail_address_looked_up(ngx_http_request_t      *r,
+                               ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_str_t               state;
-    ngx_junkmail_api_new_t *new;
+    ngx_str_t state;
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
     state = ngx_junkmail_api_string(reply, 0);
@@ -486,27 +476,26 @@ ngx_junkmail_api_address_looked_up(ngx_http_request_t      *r,
 
 
 static void
-ngx_junkmail_api_address_reserved(ngx_http_request_t      *r,
-                                  ngx_http_junkmail_ctx_t *ctx,
-                                  redisReply              *reply)
+ngx_junkmail_address_reserved(ngx_http_request_t      *r,
+                              ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_junkmail_api_new_t *new;
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
 
     if (ngx_strcmp(reply->element[0]->str, "ALIAS_TAKEN") == 0) {
-        ngx_junkmail_api_address_taken(r, ctx);
+        ngx_junkmail_address_taken(r, ctx);
         return;
     }
 
     if (!new->known) {
-        ngx_junkmail_api_address_drop(ctx);
+        ngx_junkmail_address_drop(ctx);
 
         /* The first domain may have been removed since this worker looked. */
 
         if (new->guessed) {
-            ngx_junkmail_api_domain_len = 0;
-            ngx_junkmail_api_again(r, ngx_junkmail_api_address_domain(r));
+            ngx_junkmail_domain_len = 0;
+            ngx_junkmail_api_again(r, ngx_junkmail_address_domain(r));
             return;
         }
 
@@ -514,23 +503,22 @@ ngx_junkmail_api_address_reserved(ngx_http_request_t      *r,
         return;
     }
 
-    ngx_junkmail_api_again(r, ngx_junkmail_api_address_claim(r, ctx));
+    ngx_junkmail_api_again(r, ngx_junkmail_address_claim(r, ctx));
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_address_claim(ngx_http_request_t      *r,
-                               ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_address_claim(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
-    char                    owner[JM_HASH_LEN + 1];
-    ngx_str_t               argv[7], id, member;
-    ngx_junkmail_api_new_t *new;
+    char      owner[JM_HASH_LEN + 1];
+    ngx_str_t argv[7], id, member;
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
     id.data = (u_char *) new->id;
     id.len = JM_UUID_LEN;
 
-    member = ngx_junkmail_api_address_member(r, ctx, &id);
+    member = ngx_junkmail_address_member(r, ctx, &id);
 
     if (member.data == NULL
         || ngx_junkmail_api_due(r, NULL, &member,
@@ -546,61 +534,59 @@ ngx_junkmail_api_address_claim(ngx_http_request_t      *r,
     ngx_str_set(&argv[0], "FCALL");
     ngx_str_set(&argv[1], "jm_route_claim");
     ngx_str_set(&argv[2], "1");
-    argv[3] = ngx_junkmail_api_printf(
-        r, sizeof("jm:route:{}") + new->address.len, "jm:route:{%V}",
-        &new->address);
+    argv[3] = ngx_junkmail_api_printf(r,
+                                      sizeof("jm:route:{}") + new->address.len,
+                                      "jm:route:{%V}", &new->address);
     argv[4] = ctx->account;
     argv[5] = id;
     argv[6].data = (u_char *) owner;
     argv[6].len = JM_HASH_LEN;
 
-    return ngx_junkmail_api_function(r, ngx_junkmail_api_address_claimed,
+    return ngx_junkmail_api_function(r, ngx_junkmail_address_claimed,
                                      "ALIAS_TAKEN", 7, argv);
 }
 
 
 static void
-ngx_junkmail_api_address_claimed(ngx_http_request_t      *r,
-                                 ngx_http_junkmail_ctx_t *ctx,
-                                 redisReply              *reply)
+ngx_junkmail_address_claimed(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_str_t               argv[5];
-    ngx_junkmail_api_new_t *new;
+    ngx_str_t argv[5];
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
 
     if (ngx_strcmp(reply->element[0]->str, "ALIAS_TAKEN") == 0) {
-        ngx_junkmail_api_address_drop(ctx);
-        ngx_junkmail_api_address_taken(r, ctx);
+        ngx_junkmail_address_drop(ctx);
+        ngx_junkmail_address_taken(r, ctx);
         return;
     }
 
     ngx_str_set(&argv[0], "FCALL");
     ngx_str_set(&argv[1], "jm_address_confirm");
     ngx_str_set(&argv[2], "1");
-    argv[3] = ngx_junkmail_api_printf(
-        r, sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN, JM_KEY_ACCOUNT,
-        ctx->key.account);
+    argv[3] = ngx_junkmail_api_printf(r,
+                                      sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN,
+                                      JM_KEY_ACCOUNT, ctx->key.account);
     argv[4].data = (u_char *) new->id;
     argv[4].len = JM_UUID_LEN;
 
     ngx_junkmail_api_again(
-        r, ngx_junkmail_api_function(r, ngx_junkmail_api_address_confirmed,
-                                     NULL, 5, argv));
+        r, ngx_junkmail_api_function(r, ngx_junkmail_address_confirmed, NULL,
+                                     5, argv));
 }
 
 
 static void
-ngx_junkmail_api_address_taken(ngx_http_request_t      *r,
-                               ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_address_taken(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_junkmail_api_new_t *new;
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
 
-    if (new->draws > 1 && ngx_junkmail_api_address_draw(r, new) == NGX_OK) {
+    if (new->draws > 1 && ngx_junkmail_address_draw(r, new) == NGX_OK) {
         new->draws--;
-        ngx_junkmail_api_again(r, ngx_junkmail_api_address_reserve(r, ctx));
+        ngx_junkmail_api_again(r, ngx_junkmail_address_reserve(r, ctx));
         return;
     }
 
@@ -611,11 +597,11 @@ ngx_junkmail_api_address_taken(ngx_http_request_t      *r,
 /* Tidies at once what would go by itself; nobody waits for the answer. */
 
 static void
-ngx_junkmail_api_address_drop(ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_address_drop(ngx_http_junkmail_ctx_t *ctx)
 {
-    u_char                  key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
-    ngx_str_t               argv[5];
-    ngx_junkmail_api_new_t *new;
+    u_char    key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
+    ngx_str_t argv[5];
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
 
@@ -632,12 +618,11 @@ ngx_junkmail_api_address_drop(ngx_http_junkmail_ctx_t *ctx)
 
 
 static void
-ngx_junkmail_api_address_confirmed(ngx_http_request_t      *r,
-                                   ngx_http_junkmail_ctx_t *ctx,
-                                   redisReply              *reply)
+ngx_junkmail_address_confirmed(ngx_http_request_t      *r,
+                               ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_str_t               json, location;
-    ngx_junkmail_api_new_t *new;
+    ngx_str_t json, location;
+    ngx_junkmail_new_t *new;
 
     new = ctx->data;
     json = ngx_junkmail_api_string(reply, 1);
@@ -669,41 +654,39 @@ ngx_junkmail_api_address_delete(ngx_http_request_t      *r,
     argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
 
     return ngx_junkmail_api_wait_write(
-        r, ngx_junkmail_api_write(r, ngx_junkmail_api_address_deleted,
+        r, ngx_junkmail_api_write(r, ngx_junkmail_address_deleted,
                                   "jm_address_delete", NULL, 1, argv));
 }
 
 
 static void
-ngx_junkmail_api_address_deleted(ngx_http_request_t      *r,
-                                 ngx_http_junkmail_ctx_t *ctx,
-                                 redisReply              *reply)
+ngx_junkmail_address_deleted(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
     ngx_int_t rc;
     ngx_str_t member;
 
-    member = ngx_junkmail_api_address_member(r, ctx, &ctx->arg[0]);
+    member = ngx_junkmail_address_member(r, ctx, &ctx->arg[0]);
 
     rc = member.data == NULL
              ? NGX_ERROR
-             : ngx_junkmail_api_due(r, ngx_junkmail_api_address_due, &member,
-                                    0);
+             : ngx_junkmail_api_due(r, ngx_junkmail_address_due, &member, 0);
 
     ngx_junkmail_api_again(r, rc);
 }
 
 
 static void
-ngx_junkmail_api_address_due(ngx_http_request_t      *r,
-                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_address_due(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                         redisReply *reply)
 {
     ngx_junkmail_api_message(r, "Address deleted successfully");
 }
 
 
 static ngx_str_t
-ngx_junkmail_api_address_member(ngx_http_request_t      *r,
-                                ngx_http_junkmail_ctx_t *ctx, ngx_str_t *id)
+ngx_junkmail_address_member(ngx_http_request_t      *r,
+                            ngx_http_junkmail_ctx_t *ctx, ngx_str_t *id)
 {
     return ngx_junkmail_api_printf(
         r, sizeof("address::") + JM_ACCOUNT_LEN + id->len, "address:%s:%V",

@@ -19,45 +19,46 @@ typedef struct {
     ngx_str_t flags[3];
     ngx_str_t address; /* all of it */
     int64_t   updated;
-} ngx_junkmail_api_wish_t;
+} ngx_junkmail_wish_t;
 
 
-static const char *ngx_junkmail_api_wish_read(ngx_http_request_t      *r,
-                                              ngx_junkmail_api_wish_t *wish);
-static void ngx_junkmail_api_email_updated(ngx_http_request_t      *r,
-                                           ngx_http_junkmail_ctx_t *ctx,
-                                           redisReply              *reply);
-static ngx_int_t ngx_junkmail_api_ids_read(ngx_http_request_t *r,
-                                           ngx_str_t *ids, ngx_uint_t *n);
-static void ngx_junkmail_api_email_updated_many(ngx_http_request_t      *r,
-                                                ngx_http_junkmail_ctx_t *ctx,
-                                                redisReply *reply);
-static ngx_int_t ngx_junkmail_api_email_update_slice(
-    ngx_http_request_t *r, ngx_junkmail_api_wish_t *wish, ngx_str_t *cursor);
-static void ngx_junkmail_api_email_updated_slice(ngx_http_request_t      *r,
-                                                 ngx_http_junkmail_ctx_t *ctx,
-                                                 redisReply *reply);
-static void ngx_junkmail_api_email_updated_all(ngx_http_request_t      *r,
-                                               ngx_junkmail_api_wish_t *wish);
-static void ngx_junkmail_api_email_deleted(ngx_http_request_t      *r,
-                                           ngx_http_junkmail_ctx_t *ctx,
-                                           redisReply              *reply);
+static const char *ngx_junkmail_wish_read(ngx_http_request_t  *r,
+                                          ngx_junkmail_wish_t *wish);
+static void        ngx_junkmail_email_updated(ngx_http_request_t      *r,
+                                              ngx_http_junkmail_ctx_t *ctx,
+                                              redisReply              *reply);
+static ngx_int_t   ngx_junkmail_ids_read(ngx_http_request_t *r, ngx_str_t *ids,
+                                         ngx_uint_t *n);
+static void        ngx_junkmail_email_updated_many(ngx_http_request_t      *r,
+                                                   ngx_http_junkmail_ctx_t *ctx,
+                                                   redisReply              *reply);
+static ngx_int_t   ngx_junkmail_email_update_slice(ngx_http_request_t  *r,
+                                                   ngx_junkmail_wish_t *wish,
+                                                   ngx_str_t           *cursor);
+static void        ngx_junkmail_email_updated_slice(ngx_http_request_t      *r,
+                                                    ngx_http_junkmail_ctx_t *ctx,
+                                                    redisReply              *reply);
+static void        ngx_junkmail_email_updated_all(ngx_http_request_t  *r,
+                                                  ngx_junkmail_wish_t *wish);
+static void        ngx_junkmail_email_deleted(ngx_http_request_t      *r,
+                                              ngx_http_junkmail_ctx_t *ctx,
+                                              redisReply              *reply);
 
 
 /* In the order in which the functions take them. */
-static const char *ngx_junkmail_api_flags[] = { "isRead", "isStarred",
-                                                "isDeleted" };
+static const char *ngx_junkmail_flags[] = { "isRead", "isStarred",
+                                            "isDeleted" };
 
 
 ngx_int_t
 ngx_junkmail_api_email_update(ngx_http_request_t      *r,
                               ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_str_t               argv[4];
-    const char             *wrong;
-    ngx_junkmail_api_wish_t wish;
+    ngx_str_t           argv[4];
+    const char         *wrong;
+    ngx_junkmail_wish_t wish;
 
-    wrong = ngx_junkmail_api_wish_read(r, &wish);
+    wrong = ngx_junkmail_wish_read(r, &wish);
     if (wrong != NULL) {
         return ngx_http_junkmail_invalid(r, wrong);
     }
@@ -68,7 +69,7 @@ ngx_junkmail_api_email_update(ngx_http_request_t      *r,
     argv[3] = ngx_junkmail_api_id(&ctx->arg[0]);
 
     return ngx_junkmail_api_wait_write(
-        r, ngx_junkmail_api_write(r, ngx_junkmail_api_email_updated,
+        r, ngx_junkmail_api_write(r, ngx_junkmail_email_updated,
                                   "jm_email_update", NULL, 4, argv));
 }
 
@@ -76,19 +77,18 @@ ngx_junkmail_api_email_update(ngx_http_request_t      *r,
 /* NULL, or the field that is wrong. */
 
 static const char *
-ngx_junkmail_api_wish_read(ngx_http_request_t      *r,
-                           ngx_junkmail_api_wish_t *wish)
+ngx_junkmail_wish_read(ngx_http_request_t *r, ngx_junkmail_wish_t *wish)
 {
     ngx_uint_t i;
 
-    ngx_memzero(wish, sizeof(ngx_junkmail_api_wish_t));
+    ngx_memzero(wish, sizeof(ngx_junkmail_wish_t));
 
     for (i = 0; i < 3; i++) {
-        if (ngx_junkmail_api_field_flag(r, ngx_junkmail_api_flags[i],
+        if (ngx_junkmail_api_field_flag(r, ngx_junkmail_flags[i],
                                         &wish->flags[i])
             == NGX_ERROR)
         {
-            return ngx_junkmail_api_flags[i];
+            return ngx_junkmail_flags[i];
         }
     }
 
@@ -97,9 +97,8 @@ ngx_junkmail_api_wish_read(ngx_http_request_t      *r,
 
 
 static void
-ngx_junkmail_api_email_updated(ngx_http_request_t      *r,
-                               ngx_http_junkmail_ctx_t *ctx,
-                               redisReply              *reply)
+ngx_junkmail_email_updated(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                           redisReply *reply)
 {
     ngx_str_t head, json;
 
@@ -119,26 +118,26 @@ ngx_int_t
 ngx_junkmail_api_email_update_many(ngx_http_request_t      *r,
                                    ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_int_t                rc, by_ids;
-    ngx_str_t                argv[3 + NGX_JUNKMAIL_API_IDS];
-    ngx_str_t                start = ngx_string("");
-    ngx_uint_t               n;
-    const char              *wrong;
-    ngx_junkmail_api_wish_t *wish;
+    ngx_int_t            rc, by_ids;
+    ngx_str_t            argv[3 + NGX_JUNKMAIL_API_IDS];
+    ngx_str_t            start = ngx_string("");
+    ngx_uint_t           n;
+    const char          *wrong;
+    ngx_junkmail_wish_t *wish;
 
-    wish = ngx_palloc(r->pool, sizeof(ngx_junkmail_api_wish_t));
+    wish = ngx_palloc(r->pool, sizeof(ngx_junkmail_wish_t));
     if (wish == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->data = wish;
 
-    wrong = ngx_junkmail_api_wish_read(r, wish);
+    wrong = ngx_junkmail_wish_read(r, wish);
     if (wrong != NULL) {
         return ngx_http_junkmail_invalid(r, wrong);
     }
 
-    by_ids = ngx_junkmail_api_ids_read(r, argv + 3, &n);
+    by_ids = ngx_junkmail_ids_read(r, argv + 3, &n);
     if (by_ids == NGX_ERROR) {
         return ngx_http_junkmail_invalid(r, "ids");
     }
@@ -157,7 +156,7 @@ ngx_junkmail_api_email_update_many(ngx_http_request_t      *r,
 
     if (rc == NGX_OK) {
         wish->address = ngx_junkmail_api_id(&wish->address);
-        rc = ngx_junkmail_api_email_update_slice(r, wish, &start);
+        rc = ngx_junkmail_email_update_slice(r, wish, &start);
 
         return ngx_junkmail_api_wait_write(r, rc);
     }
@@ -166,7 +165,7 @@ ngx_junkmail_api_email_update_many(ngx_http_request_t      *r,
     argv[1] = wish->flags[1];
     argv[2] = wish->flags[2];
 
-    rc = ngx_junkmail_api_write(r, ngx_junkmail_api_email_updated_many,
+    rc = ngx_junkmail_api_write(r, ngx_junkmail_email_updated_many,
                                 "jm_email_update", NULL, 3 + n, argv);
 
     return ngx_junkmail_api_wait_write(r, rc);
@@ -176,7 +175,7 @@ ngx_junkmail_api_email_update_many(ngx_http_request_t      *r,
 /* NGX_DECLINED: the field is absent. */
 
 static ngx_int_t
-ngx_junkmail_api_ids_read(ngx_http_request_t *r, ngx_str_t *ids, ngx_uint_t *n)
+ngx_junkmail_ids_read(ngx_http_request_t *r, ngx_str_t *ids, ngx_uint_t *n)
 {
     size_t    at;
     jm_json_t object, array, item;
@@ -214,23 +213,22 @@ ngx_junkmail_api_ids_read(ngx_http_request_t *r, ngx_str_t *ids, ngx_uint_t *n)
 
 
 static void
-ngx_junkmail_api_email_updated_many(ngx_http_request_t      *r,
-                                    ngx_http_junkmail_ctx_t *ctx,
-                                    redisReply              *reply)
+ngx_junkmail_email_updated_many(ngx_http_request_t      *r,
+                                ngx_http_junkmail_ctx_t *ctx,
+                                redisReply              *reply)
 {
-    ngx_junkmail_api_wish_t *wish;
+    ngx_junkmail_wish_t *wish;
 
     wish = ctx->data;
     wish->updated = ngx_junkmail_api_integer(reply, 1);
 
-    ngx_junkmail_api_email_updated_all(r, wish);
+    ngx_junkmail_email_updated_all(r, wish);
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_email_update_slice(ngx_http_request_t      *r,
-                                    ngx_junkmail_api_wish_t *wish,
-                                    ngx_str_t               *cursor)
+ngx_junkmail_email_update_slice(ngx_http_request_t  *r,
+                                ngx_junkmail_wish_t *wish, ngx_str_t *cursor)
 {
     ngx_str_t argv[5];
 
@@ -240,36 +238,36 @@ ngx_junkmail_api_email_update_slice(ngx_http_request_t      *r,
     argv[3] = wish->address;
     argv[4] = *cursor;
 
-    return ngx_junkmail_api_write(r, ngx_junkmail_api_email_updated_slice,
+    return ngx_junkmail_api_write(r, ngx_junkmail_email_updated_slice,
                                   "jm_email_update_all", NULL, 5, argv);
 }
 
 
 static void
-ngx_junkmail_api_email_updated_slice(ngx_http_request_t      *r,
-                                     ngx_http_junkmail_ctx_t *ctx,
-                                     redisReply              *reply)
+ngx_junkmail_email_updated_slice(ngx_http_request_t      *r,
+                                 ngx_http_junkmail_ctx_t *ctx,
+                                 redisReply              *reply)
 {
-    ngx_str_t                cursor;
-    ngx_junkmail_api_wish_t *wish;
+    ngx_str_t            cursor;
+    ngx_junkmail_wish_t *wish;
 
     wish = ctx->data;
     wish->updated += ngx_junkmail_api_integer(reply, 1);
     cursor = ngx_junkmail_api_string(reply, 2);
 
     if (cursor.len == 0) {
-        ngx_junkmail_api_email_updated_all(r, wish);
+        ngx_junkmail_email_updated_all(r, wish);
         return;
     }
 
-    ngx_junkmail_api_again(
-        r, ngx_junkmail_api_email_update_slice(r, wish, &cursor));
+    ngx_junkmail_api_again(r,
+                           ngx_junkmail_email_update_slice(r, wish, &cursor));
 }
 
 
 static void
-ngx_junkmail_api_email_updated_all(ngx_http_request_t      *r,
-                                   ngx_junkmail_api_wish_t *wish)
+ngx_junkmail_email_updated_all(ngx_http_request_t  *r,
+                               ngx_junkmail_wish_t *wish)
 {
     ngx_str_t json;
 
@@ -298,14 +296,14 @@ ngx_junkmail_api_email_delete(ngx_http_request_t      *r,
     argv[1].len = 1;
 
     return ngx_junkmail_api_wait_write(
-        r, ngx_junkmail_api_write(r, ngx_junkmail_api_email_deleted,
+        r, ngx_junkmail_api_write(r, ngx_junkmail_email_deleted,
                                   "jm_email_delete", NULL, 2, argv));
 }
 
 
 static void
-ngx_junkmail_api_email_deleted(ngx_http_request_t      *r,
-                               ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_email_deleted(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                           redisReply *reply)
 {
     ngx_junkmail_api_message(r, "Email deleted successfully");
 }

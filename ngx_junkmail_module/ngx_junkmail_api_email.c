@@ -25,8 +25,7 @@
 #define NGX_JUNKMAIL_API_OMITTED                                              \
     ",\"bodyText\":null,\"bodyHtml\":null,\"bodiesOmitted\":true"
 
-#define NGX_JUNKMAIL_API_LIST_TAIL                                            \
-    "],\"total\":%L,\"limit\":%i,\"offset\":%i}"
+#define NGX_JUNKMAIL_API_LIST_TAIL "],\"total\":%L,\"limit\":%i,\"offset\":%i}"
 #define NGX_JUNKMAIL_API_LIST_TAIL_MAX                                        \
     (sizeof(NGX_JUNKMAIL_API_LIST_TAIL) + 3 * NGX_INT64_LEN)
 
@@ -42,36 +41,36 @@ typedef struct {
     ngx_flag_t starred;
     ngx_flag_t summary; /* no bodies */
     ngx_flag_t sent;    /* of which there are none */
-} ngx_junkmail_api_query_t;
+} ngx_junkmail_query_t;
 
 
-static const char *ngx_junkmail_api_query_read(ngx_http_request_t       *r,
-                                               ngx_junkmail_api_query_t *q);
-static ngx_int_t ngx_junkmail_api_query_choice(ngx_http_request_t *r,
-                                               const char         *name,
-                                               const char         *no,
-                                               const char         *yes,
-                                               ngx_flag_t         *out);
-static ngx_int_t ngx_junkmail_api_query_words(ngx_http_request_t *r,
-                                              ngx_str_t          *words);
-static void      ngx_junkmail_api_email_listed(ngx_http_request_t      *r,
+static const char *ngx_junkmail_query_read(ngx_http_request_t   *r,
+                                           ngx_junkmail_query_t *q);
+static ngx_int_t   ngx_junkmail_query_choice(ngx_http_request_t *r,
+                                             const char *name, const char *no,
+                                             const char *yes, ngx_flag_t *out);
+static ngx_int_t   ngx_junkmail_query_words(ngx_http_request_t *r,
+                                            ngx_str_t          *words);
+static void        ngx_junkmail_email_listed(ngx_http_request_t      *r,
+                                             ngx_http_junkmail_ctx_t *ctx,
+                                             redisReply              *reply);
+static void        ngx_junkmail_email_list_plain(ngx_http_request_t   *r,
+                                                 ngx_junkmail_query_t *q,
+                                                 redisReply *reply, size_t n);
+static void        ngx_junkmail_email_list_gzip(ngx_http_request_t      *r,
+                                                ngx_http_junkmail_ctx_t *ctx,
+                                                ngx_junkmail_query_t    *q,
+                                                redisReply *reply, size_t n);
+static void        ngx_junkmail_email_got(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx,
+                                          redisReply              *reply);
+static ngx_int_t   ngx_junkmail_email_fragment(ngx_http_request_t      *r,
                                                ngx_http_junkmail_ctx_t *ctx,
-                                               redisReply              *reply);
-static void ngx_junkmail_api_email_list_plain(ngx_http_request_t       *r,
-                                              ngx_junkmail_api_query_t *q,
-                                              redisReply *reply, size_t n);
-static void ngx_junkmail_api_email_list_gzip(ngx_http_request_t       *r,
-                                             ngx_http_junkmail_ctx_t  *ctx,
-                                             ngx_junkmail_api_query_t *q,
-                                             redisReply *reply, size_t n);
-static void ngx_junkmail_api_email_got(ngx_http_request_t      *r,
-                                       ngx_http_junkmail_ctx_t *ctx,
-                                       redisReply              *reply);
-static ngx_int_t ngx_junkmail_api_email_fragment(
-    ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx, const char *field,
-    ngx_str_t blob, jm_gzip_piece_t *piece, ngx_junkmail_api_part_t *part);
-static ngx_uint_t ngx_junkmail_api_email_inline(ngx_str_t       *blob,
-                                                jm_gzip_piece_t *piece);
+                                               const char *field, ngx_str_t blob,
+                                               jm_gzip_piece_t         *piece,
+                                               ngx_junkmail_api_part_t *part);
+static ngx_uint_t  ngx_junkmail_email_inline(ngx_str_t       *blob,
+                                             jm_gzip_piece_t *piece);
 
 
 /* The list. */
@@ -81,18 +80,18 @@ ngx_int_t
 ngx_junkmail_api_email_list(ngx_http_request_t      *r,
                             ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_str_t                 argv[7];
-    const char               *wrong;
-    ngx_junkmail_api_query_t *q;
+    ngx_str_t             argv[7];
+    const char           *wrong;
+    ngx_junkmail_query_t *q;
 
-    q = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_api_query_t));
+    q = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_query_t));
     if (q == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->data = q;
 
-    wrong = ngx_junkmail_api_query_read(r, q);
+    wrong = ngx_junkmail_query_read(r, q);
     if (wrong != NULL) {
         return ngx_http_junkmail_invalid(r, wrong);
     }
@@ -123,16 +122,15 @@ ngx_junkmail_api_email_list(ngx_http_request_t      *r,
     argv[6] = q->words;
 
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_email_listed,
-                                 "jm_email_list", 7, argv));
+        r, ngx_junkmail_api_read(r, ngx_junkmail_email_listed, "jm_email_list",
+                                 7, argv));
 }
 
 
 /* NULL, or the argument that is wrong. */
 
 static const char *
-ngx_junkmail_api_query_read(ngx_http_request_t       *r,
-                            ngx_junkmail_api_query_t *q)
+ngx_junkmail_query_read(ngx_http_request_t *r, ngx_junkmail_query_t *q)
 {
     q->limit = NGX_JUNKMAIL_API_EMAILS;
 
@@ -176,26 +174,25 @@ ngx_junkmail_api_query_read(ngx_http_request_t       *r,
         return "starred";
     }
 
-    if (ngx_junkmail_api_query_choice(r, "type", "received", "sent", &q->sent)
+    if (ngx_junkmail_query_choice(r, "type", "received", "sent", &q->sent)
         != NGX_OK)
     {
         return "type";
     }
 
-    if (ngx_junkmail_api_query_choice(r, "fields", "all", "summary",
-                                      &q->summary)
+    if (ngx_junkmail_query_choice(r, "fields", "all", "summary", &q->summary)
         != NGX_OK)
     {
         return "fields";
     }
 
-    return ngx_junkmail_api_query_words(r, &q->words) == NGX_OK ? NULL : "q";
+    return ngx_junkmail_query_words(r, &q->words) == NGX_OK ? NULL : "q";
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_query_choice(ngx_http_request_t *r, const char *name,
-                              const char *no, const char *yes, ngx_flag_t *out)
+ngx_junkmail_query_choice(ngx_http_request_t *r, const char *name,
+                          const char *no, const char *yes, ngx_flag_t *out)
 {
     ngx_str_t text;
 
@@ -217,7 +214,7 @@ ngx_junkmail_api_query_choice(ngx_http_request_t *r, const char *name,
 /* Folded as the search line was at delivery. */
 
 static ngx_int_t
-ngx_junkmail_api_query_words(ngx_http_request_t *r, ngx_str_t *words)
+ngx_junkmail_query_words(ngx_http_request_t *r, ngx_str_t *words)
 {
     u_char   *folded, *p, *end;
     size_t    n;
@@ -254,13 +251,13 @@ ngx_junkmail_api_query_words(ngx_http_request_t *r, ngx_str_t *words)
 
 
 static void
-ngx_junkmail_api_email_listed(ngx_http_request_t      *r,
-                              ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_email_listed(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                          redisReply *reply)
 {
-    size_t                    n;
-    ngx_str_t                 cache = ngx_string("private, no-cache");
-    ngx_str_t                 vary = ngx_string("Accept-Encoding");
-    ngx_junkmail_api_query_t *q;
+    size_t                n;
+    ngx_str_t             cache = ngx_string("private, no-cache");
+    ngx_str_t             vary = ngx_string("Accept-Encoding");
+    ngx_junkmail_query_t *q;
 
     q = ctx->data;
     n = q->sent ? 2 : reply->elements;
@@ -273,20 +270,19 @@ ngx_junkmail_api_email_listed(ngx_http_request_t      *r,
     }
 
     if (q->summary || n <= 2) {
-        ngx_junkmail_api_email_list_plain(r, q, reply, n);
+        ngx_junkmail_email_list_plain(r, q, reply, n);
         return;
     }
 
-    ngx_junkmail_api_email_list_gzip(r, ctx, q, reply, n);
+    ngx_junkmail_email_list_gzip(r, ctx, q, reply, n);
 }
 
 
 /* Without bodies there is nothing compressed to gain from. */
 
 static void
-ngx_junkmail_api_email_list_plain(ngx_http_request_t       *r,
-                                  ngx_junkmail_api_query_t *q,
-                                  redisReply *reply, size_t n)
+ngx_junkmail_email_list_plain(ngx_http_request_t *r, ngx_junkmail_query_t *q,
+                              redisReply *reply, size_t n)
 {
     u_char   *p;
     size_t    i, size;
@@ -324,10 +320,10 @@ ngx_junkmail_api_email_list_plain(ngx_http_request_t       *r,
 /* Text is gathered until a fragment comes, then stored before it. */
 
 static void
-ngx_junkmail_api_email_list_gzip(ngx_http_request_t       *r,
-                                 ngx_http_junkmail_ctx_t  *ctx,
-                                 ngx_junkmail_api_query_t *q,
-                                 redisReply *reply, size_t n)
+ngx_junkmail_email_list_gzip(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx,
+                             ngx_junkmail_query_t *q, redisReply *reply,
+                             size_t n)
 {
     u_char                  *p, *t;
     size_t                   i, text, size;
@@ -371,7 +367,7 @@ ngx_junkmail_api_email_list_gzip(ngx_http_request_t       *r,
 
         t = ngx_sprintf(t, "%s{%V", i > 2 ? "," : "", &head);
 
-        if (ngx_junkmail_api_email_inline(&blob, &piece)) {
+        if (ngx_junkmail_email_inline(&blob, &piece)) {
             run.len = t - run.data;
             p = jm_gzip_store(&gzip, p, run);
             t = run.data;
@@ -411,7 +407,7 @@ ngx_junkmail_api_email_list_gzip(ngx_http_request_t       *r,
 /* Whether the blob holds its own bytes. */
 
 static ngx_uint_t
-ngx_junkmail_api_email_inline(ngx_str_t *blob, jm_gzip_piece_t *piece)
+ngx_junkmail_email_inline(ngx_str_t *blob, jm_gzip_piece_t *piece)
 {
     return jm_gzip_piece((jm_str_t){ blob->data, blob->len }, piece) == 0
            && blob->len - JM_BLOB_HEADER == piece->packed;
@@ -422,22 +418,21 @@ ngx_junkmail_api_email_inline(ngx_str_t *blob, jm_gzip_piece_t *piece)
 
 
 ngx_int_t
-ngx_junkmail_api_email_get(ngx_http_request_t      *r,
-                           ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_api_email_get(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
     ngx_str_t argv[1];
 
     argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
 
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_email_got, "jm_email_get",
-                                 1, argv));
+        r, ngx_junkmail_api_read(r, ngx_junkmail_email_got, "jm_email_get", 1,
+                                 argv));
 }
 
 
 static void
-ngx_junkmail_api_email_got(ngx_http_request_t      *r,
-                           ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_email_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                       redisReply *reply)
 {
     u_char                  *p;
     ngx_str_t                head, text;
@@ -461,13 +456,13 @@ ngx_junkmail_api_email_got(ngx_http_request_t      *r,
                                 + jm_gzip_stored_size(2) + JM_GZIP_TAIL);
 
     if (text.data == NULL || parts == NULL || p == NULL
-        || ngx_junkmail_api_email_fragment(r, ctx, "bodies",
-                                           ngx_junkmail_api_string(reply, 3),
-                                           &bodies, &parts[1])
+        || ngx_junkmail_email_fragment(r, ctx, "bodies",
+                                       ngx_junkmail_api_string(reply, 3),
+                                       &bodies, &parts[1])
                != NGX_OK
-        || ngx_junkmail_api_email_fragment(r, ctx, "detail",
-                                           ngx_junkmail_api_string(reply, 4),
-                                           &detail, &parts[2])
+        || ngx_junkmail_email_fragment(r, ctx, "detail",
+                                       ngx_junkmail_api_string(reply, 4),
+                                       &detail, &parts[2])
                != NGX_OK)
     {
         ngx_http_junkmail_fail(r, "INTERNAL");
@@ -494,14 +489,14 @@ ngx_junkmail_api_email_got(ngx_http_request_t      *r,
 }
 
 
-/* The fragment of a blob: copied, or where it lies in Redis when it is large. */
+/* The fragment of a blob: copied, or where it lies in Redis when it is large.
+ */
 
 static ngx_int_t
-ngx_junkmail_api_email_fragment(ngx_http_request_t      *r,
-                                ngx_http_junkmail_ctx_t *ctx,
-                                const char *field, ngx_str_t blob,
-                                jm_gzip_piece_t         *piece,
-                                ngx_junkmail_api_part_t *part)
+ngx_junkmail_email_fragment(ngx_http_request_t      *r,
+                            ngx_http_junkmail_ctx_t *ctx, const char *field,
+                            ngx_str_t blob, jm_gzip_piece_t *piece,
+                            ngx_junkmail_api_part_t *part)
 {
     if (jm_gzip_piece((jm_str_t){ blob.data, blob.len }, piece) != 0) {
         return NGX_ERROR;

@@ -31,75 +31,75 @@ typedef enum {
     NGX_JUNKMAIL_API_HTML,
     NGX_JUNKMAIL_API_SOURCE,
     NGX_JUNKMAIL_API_ATTACHMENT
-} ngx_junkmail_api_part_e;
+} ngx_junkmail_part_e;
 
 
 typedef struct {
-    ngx_junkmail_api_part_e kind;
-    ngx_str_t               id; /* of the email */
-    ngx_str_t               n;  /* of the attachment */
-    unsigned                view : 1; /* by ticket */
+    ngx_junkmail_part_e kind;
+    ngx_str_t           id;       /* of the email */
+    ngx_str_t           n;        /* of the attachment */
+    unsigned            view : 1; /* by ticket */
 
     /* The range asked for, RFC 7233, 2.1. */
     unsigned ranged : 1;
     unsigned suffix : 1; /* the last `from` bytes */
     off_t    from;
     off_t    to; /* inclusive; -1: to the end */
-} ngx_junkmail_api_wanted_t;
+} ngx_junkmail_wanted_t;
 
 
-static ngx_int_t ngx_junkmail_api_part_begin(ngx_http_request_t      *r,
-                                             ngx_http_junkmail_ctx_t *ctx,
-                                             ngx_junkmail_api_part_e  kind,
-                                             ngx_uint_t               view);
-static ngx_int_t ngx_junkmail_api_part_ask(ngx_http_request_t        *r,
-                                           ngx_junkmail_api_wanted_t *w);
-static void ngx_junkmail_api_part_got(ngx_http_request_t      *r,
-                                      ngx_http_junkmail_ctx_t *ctx,
-                                      redisReply              *reply);
-static void ngx_junkmail_api_html_page(ngx_http_request_t      *r,
-                                  ngx_http_junkmail_ctx_t *ctx,
-                                  redisReply              *reply);
-static void ngx_junkmail_api_source(ngx_http_request_t      *r,
-                                    ngx_http_junkmail_ctx_t *ctx,
-                                    redisReply              *reply);
-static void ngx_junkmail_api_attachment(ngx_http_request_t      *r,
+static ngx_int_t  ngx_junkmail_part_begin(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx,
+                                          ngx_junkmail_part_e      kind,
+                                          ngx_uint_t               view);
+static ngx_int_t  ngx_junkmail_part_ask(ngx_http_request_t    *r,
+                                        ngx_junkmail_wanted_t *w);
+static void       ngx_junkmail_part_got(ngx_http_request_t      *r,
                                         ngx_http_junkmail_ctx_t *ctx,
                                         redisReply              *reply);
-static ngx_int_t ngx_junkmail_api_attachment_headers(
-    ngx_http_request_t *r, ngx_junkmail_api_wanted_t *w, ngx_str_t meta);
-static ngx_str_t ngx_junkmail_api_meta(ngx_str_t *meta);
-static void      ngx_junkmail_api_part_send(ngx_http_request_t      *r,
-                                            ngx_http_junkmail_ctx_t *ctx,
-                                            redisReply *reply, off_t end);
-static void ngx_junkmail_api_range_read(ngx_http_request_t        *r,
-                                        ngx_junkmail_api_wanted_t *w);
-static off_t ngx_junkmail_api_range_number(u_char **p, u_char *end);
-static ngx_uint_t ngx_junkmail_api_range_stale(ngx_http_request_t *r,
-                                               ngx_str_t          *etag);
-static ngx_int_t ngx_junkmail_api_range_answer(ngx_http_request_t *r,
-                                               ngx_junkmail_api_wanted_t *w,
-                                               off_t start, off_t total,
-                                               off_t *end);
-static ngx_int_t ngx_junkmail_api_headers(ngx_http_request_t *r,
-                                          const char         *csp,
-                                          const char         *corp);
-static ngx_int_t ngx_junkmail_api_header(ngx_http_request_t *r,
-                                         const char *name, const char *value);
-static void ngx_junkmail_api_view_created(ngx_http_request_t      *r,
+static void       ngx_junkmail_html_page(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply              *reply);
+static void       ngx_junkmail_source(ngx_http_request_t      *r,
+                                      ngx_http_junkmail_ctx_t *ctx,
+                                      redisReply              *reply);
+static void       ngx_junkmail_attachment(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx,
                                           redisReply              *reply);
-static ngx_int_t ngx_junkmail_api_ticket(ngx_http_junkmail_ctx_t *ctx);
+static ngx_int_t  ngx_junkmail_attachment_headers(ngx_http_request_t    *r,
+                                                  ngx_junkmail_wanted_t *w,
+                                                  ngx_str_t              meta);
+static ngx_str_t  ngx_junkmail_meta(ngx_str_t *meta);
+static void       ngx_junkmail_part_send(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply *reply, off_t end);
+static void       ngx_junkmail_range_read(ngx_http_request_t    *r,
+                                          ngx_junkmail_wanted_t *w);
+static off_t      ngx_junkmail_range_number(u_char **p, u_char *end);
+static ngx_uint_t ngx_junkmail_range_stale(ngx_http_request_t *r,
+                                           ngx_str_t          *etag);
+static ngx_int_t  ngx_junkmail_range_answer(ngx_http_request_t    *r,
+                                            ngx_junkmail_wanted_t *w,
+                                            off_t start, off_t total,
+                                            off_t *end);
+static ngx_int_t  ngx_junkmail_headers(ngx_http_request_t *r, const char *csp,
+                                       const char *corp);
+static ngx_int_t  ngx_junkmail_header(ngx_http_request_t *r, const char *name,
+                                      const char *value);
+static void       ngx_junkmail_view_created(ngx_http_request_t      *r,
+                                            ngx_http_junkmail_ctx_t *ctx,
+                                            redisReply              *reply);
+static ngx_int_t  ngx_junkmail_ticket(ngx_http_junkmail_ctx_t *ctx);
 
 
-static const char *ngx_junkmail_api_part_names[] = { "html", "raw", "att" };
+static const char *ngx_junkmail_part_names[] = { "html", "raw", "att" };
 
 
 ngx_int_t
 ngx_junkmail_api_email_html(ngx_http_request_t      *r,
                             ngx_http_junkmail_ctx_t *ctx)
 {
-    return ngx_junkmail_api_part_begin(r, ctx, NGX_JUNKMAIL_API_HTML, 0);
+    return ngx_junkmail_part_begin(r, ctx, NGX_JUNKMAIL_API_HTML, 0);
 }
 
 
@@ -107,7 +107,7 @@ ngx_int_t
 ngx_junkmail_api_email_source(ngx_http_request_t      *r,
                               ngx_http_junkmail_ctx_t *ctx)
 {
-    return ngx_junkmail_api_part_begin(r, ctx, NGX_JUNKMAIL_API_SOURCE, 0);
+    return ngx_junkmail_part_begin(r, ctx, NGX_JUNKMAIL_API_SOURCE, 0);
 }
 
 
@@ -115,15 +115,14 @@ ngx_int_t
 ngx_junkmail_api_email_attachment(ngx_http_request_t      *r,
                                   ngx_http_junkmail_ctx_t *ctx)
 {
-    return ngx_junkmail_api_part_begin(r, ctx, NGX_JUNKMAIL_API_ATTACHMENT, 0);
+    return ngx_junkmail_part_begin(r, ctx, NGX_JUNKMAIL_API_ATTACHMENT, 0);
 }
 
 
 ngx_int_t
-ngx_junkmail_api_view_html(ngx_http_request_t      *r,
-                           ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_api_view_html(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
-    return ngx_junkmail_api_part_begin(r, ctx, NGX_JUNKMAIL_API_HTML, 1);
+    return ngx_junkmail_part_begin(r, ctx, NGX_JUNKMAIL_API_HTML, 1);
 }
 
 
@@ -131,18 +130,17 @@ ngx_int_t
 ngx_junkmail_api_view_attachment(ngx_http_request_t      *r,
                                  ngx_http_junkmail_ctx_t *ctx)
 {
-    return ngx_junkmail_api_part_begin(r, ctx, NGX_JUNKMAIL_API_ATTACHMENT, 1);
+    return ngx_junkmail_part_begin(r, ctx, NGX_JUNKMAIL_API_ATTACHMENT, 1);
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_part_begin(ngx_http_request_t      *r,
-                            ngx_http_junkmail_ctx_t *ctx,
-                            ngx_junkmail_api_part_e kind, ngx_uint_t view)
+ngx_junkmail_part_begin(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                        ngx_junkmail_part_e kind, ngx_uint_t view)
 {
-    ngx_junkmail_api_wanted_t *w;
+    ngx_junkmail_wanted_t *w;
 
-    w = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_api_wanted_t));
+    w = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_wanted_t));
     if (w == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -153,7 +151,7 @@ ngx_junkmail_api_part_begin(ngx_http_request_t      *r,
     w->view = view;
     w->to = -1;
 
-    if (view && ngx_junkmail_api_ticket(ctx) != NGX_OK) {
+    if (view && ngx_junkmail_ticket(ctx) != NGX_OK) {
         return ngx_http_junkmail_error(r, "VIEW_NOT_FOUND");
     }
 
@@ -165,17 +163,17 @@ ngx_junkmail_api_part_begin(ngx_http_request_t      *r,
 
     if (kind == NGX_JUNKMAIL_API_ATTACHMENT) {
         w->n = ngx_junkmail_api_index(&ctx->arg[1]);
-        ngx_junkmail_api_range_read(r, w);
+        ngx_junkmail_range_read(r, w);
     }
 
-    return ngx_junkmail_api_wait_read(r, ngx_junkmail_api_part_ask(r, w));
+    return ngx_junkmail_api_wait_read(r, ngx_junkmail_part_ask(r, w));
 }
 
 
 /* A ticket stands in for the key: it names the account and hides a secret. */
 
 static ngx_int_t
-ngx_junkmail_api_ticket(ngx_http_junkmail_ctx_t *ctx)
+ngx_junkmail_ticket(ngx_http_junkmail_ctx_t *ctx)
 {
     jm_str_t text = { ctx->arg[0].data, ctx->arg[0].len };
 
@@ -193,8 +191,7 @@ ngx_junkmail_api_ticket(ngx_http_junkmail_ctx_t *ctx)
 
 
 static ngx_int_t
-ngx_junkmail_api_part_ask(ngx_http_request_t        *r,
-                          ngx_junkmail_api_wanted_t *w)
+ngx_junkmail_part_ask(ngx_http_request_t *r, ngx_junkmail_wanted_t *w)
 {
     u_char     from[NGX_OFF_T_LEN], window[NGX_OFF_T_LEN];
     off_t      size;
@@ -213,7 +210,7 @@ ngx_junkmail_api_part_ask(ngx_http_request_t        *r,
         argv[n++] = w->id;
     }
 
-    argv[n].data = (u_char *) ngx_junkmail_api_part_names[w->kind];
+    argv[n].data = (u_char *) ngx_junkmail_part_names[w->kind];
     argv[n].len = ngx_strlen(argv[n].data);
     n++;
 
@@ -221,7 +218,7 @@ ngx_junkmail_api_part_ask(ngx_http_request_t        *r,
 
     argv[n].data = from;
     argv[n].len = ngx_sprintf(from, "%O",
-                              !w->ranged ? 0
+                              !w->ranged  ? 0
                               : w->suffix ? -w->from
                                           : w->from)
                   - from;
@@ -231,7 +228,7 @@ ngx_junkmail_api_part_ask(ngx_http_request_t        *r,
     argv[n].len = ngx_sprintf(window, "%O", size) - window;
     n++;
 
-    return ngx_junkmail_api_read(r, ngx_junkmail_api_part_got,
+    return ngx_junkmail_api_read(r, ngx_junkmail_part_got,
                                  w->view ? "jm_view_part" : "jm_email_part", n,
                                  argv);
 }
@@ -241,11 +238,11 @@ ngx_junkmail_api_part_ask(ngx_http_request_t        *r,
  * view the email's id behind them. */
 
 static void
-ngx_junkmail_api_part_got(ngx_http_request_t      *r,
-                          ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_part_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                      redisReply *reply)
 {
-    ngx_str_t                  id;
-    ngx_junkmail_api_wanted_t *w;
+    ngx_str_t              id;
+    ngx_junkmail_wanted_t *w;
 
     w = ctx->data;
 
@@ -257,15 +254,15 @@ ngx_junkmail_api_part_got(ngx_http_request_t      *r,
     switch (w->kind) {
 
     case NGX_JUNKMAIL_API_HTML:
-        ngx_junkmail_api_html_page(r, ctx, reply);
+        ngx_junkmail_html_page(r, ctx, reply);
         return;
 
     case NGX_JUNKMAIL_API_SOURCE:
-        ngx_junkmail_api_source(r, ctx, reply);
+        ngx_junkmail_source(r, ctx, reply);
         return;
 
     default:
-        ngx_junkmail_api_attachment(r, ctx, reply);
+        ngx_junkmail_attachment(r, ctx, reply);
         return;
     }
 }
@@ -274,10 +271,10 @@ ngx_junkmail_api_part_got(ngx_http_request_t      *r,
 /* The page and the original lie as gzip and are sent so. */
 
 static void
-ngx_junkmail_api_html_page(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
-                      redisReply *reply)
+ngx_junkmail_html_page(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                       redisReply *reply)
 {
-    ngx_junkmail_api_wanted_t *w;
+    ngx_junkmail_wanted_t *w;
 
     w = ctx->data;
 
@@ -288,12 +285,10 @@ ngx_junkmail_api_html_page(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
         return;
     }
 
-    if (ngx_junkmail_api_headers(r, NGX_JUNKMAIL_API_PAGE_CSP, "same-origin")
+    if (ngx_junkmail_headers(r, NGX_JUNKMAIL_API_PAGE_CSP, "same-origin")
             != NGX_OK
-        || ngx_junkmail_api_header(r, "Referrer-Policy", "no-referrer")
-               != NGX_OK
-        || ngx_junkmail_api_header(r, "X-DNS-Prefetch-Control", "off")
-               != NGX_OK)
+        || ngx_junkmail_header(r, "Referrer-Policy", "no-referrer") != NGX_OK
+        || ngx_junkmail_header(r, "X-DNS-Prefetch-Control", "off") != NGX_OK)
     {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;
@@ -302,17 +297,16 @@ ngx_junkmail_api_html_page(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
     r->headers_out.content_type_len = sizeof("text/html") - 1;
 
-    ngx_junkmail_api_part_send(r, ctx, reply,
-                               ngx_junkmail_api_integer(reply, 3));
+    ngx_junkmail_part_send(r, ctx, reply, ngx_junkmail_api_integer(reply, 3));
 }
 
 
 static void
-ngx_junkmail_api_source(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
-                        redisReply *reply)
+ngx_junkmail_source(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                    redisReply *reply)
 {
-    ngx_str_t                  name;
-    ngx_junkmail_api_wanted_t *w;
+    ngx_str_t              name;
+    ngx_junkmail_wanted_t *w;
 
     w = ctx->data;
 
@@ -328,8 +322,7 @@ ngx_junkmail_api_source(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
 
     if (name.data == NULL
         || ngx_http_junkmail_header(r, "Content-Disposition", &name) != NGX_OK
-        || ngx_junkmail_api_headers(r, NGX_JUNKMAIL_API_FILE_CSP,
-                                    "same-origin")
+        || ngx_junkmail_headers(r, NGX_JUNKMAIL_API_FILE_CSP, "same-origin")
                != NGX_OK)
     {
         ngx_http_junkmail_fail(r, "INTERNAL");
@@ -339,18 +332,17 @@ ngx_junkmail_api_source(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     ngx_str_set(&r->headers_out.content_type, "message/rfc822");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
 
-    ngx_junkmail_api_part_send(r, ctx, reply,
-                               ngx_junkmail_api_integer(reply, 3));
+    ngx_junkmail_part_send(r, ctx, reply, ngx_junkmail_api_integer(reply, 3));
 }
 
 
 static void
-ngx_junkmail_api_attachment(ngx_http_request_t      *r,
-                            ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_attachment(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                        redisReply *reply)
 {
-    off_t                      end;
-    ngx_str_t                  etag;
-    ngx_junkmail_api_wanted_t *w;
+    off_t                  end;
+    ngx_str_t              etag;
+    ngx_junkmail_wanted_t *w;
 
     w = ctx->data;
 
@@ -359,9 +351,9 @@ ngx_junkmail_api_attachment(ngx_http_request_t      *r,
 
     /* RFC 7233, 3.2: the client's piece is of another version: all of it. */
 
-    if (w->ranged && ngx_junkmail_api_range_stale(r, &etag)) {
+    if (w->ranged && ngx_junkmail_range_stale(r, &etag)) {
         w->ranged = 0;
-        ngx_junkmail_api_again(r, ngx_junkmail_api_part_ask(r, w));
+        ngx_junkmail_api_again(r, ngx_junkmail_part_ask(r, w));
         return;
     }
 
@@ -372,39 +364,37 @@ ngx_junkmail_api_attachment(ngx_http_request_t      *r,
         return;
     }
 
-    if (ngx_junkmail_api_range_answer(r, w,
-                                      ngx_junkmail_api_integer(reply, 4),
-                                      ngx_junkmail_api_integer(reply, 3), &end)
+    if (ngx_junkmail_range_answer(r, w, ngx_junkmail_api_integer(reply, 4),
+                                  ngx_junkmail_api_integer(reply, 3), &end)
         != NGX_OK)
     {
         ngx_http_junkmail_fail(r, "BAD_RANGE");
         return;
     }
 
-    if (ngx_junkmail_api_attachment_headers(r, w,
-                                            ngx_junkmail_api_string(reply, 2))
+    if (ngx_junkmail_attachment_headers(r, w,
+                                        ngx_junkmail_api_string(reply, 2))
         != NGX_OK)
     {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;
     }
 
-    ngx_junkmail_api_part_send(r, ctx, reply, end);
+    ngx_junkmail_part_send(r, ctx, reply, end);
 }
 
 
 /* `meta`: length, content type, content disposition, inline, a line each. */
 
 static ngx_int_t
-ngx_junkmail_api_attachment_headers(ngx_http_request_t        *r,
-                                    ngx_junkmail_api_wanted_t *w,
-                                    ngx_str_t                  meta)
+ngx_junkmail_attachment_headers(ngx_http_request_t    *r,
+                                ngx_junkmail_wanted_t *w, ngx_str_t meta)
 {
     ngx_str_t type, disposition;
 
-    (void) ngx_junkmail_api_meta(&meta);
-    type = ngx_junkmail_api_meta(&meta);
-    disposition = ngx_junkmail_api_meta(&meta);
+    (void) ngx_junkmail_meta(&meta);
+    type = ngx_junkmail_meta(&meta);
+    disposition = ngx_junkmail_meta(&meta);
 
     if (type.len == 0) {
         ngx_str_set(&type, "application/octet-stream");
@@ -426,25 +416,26 @@ ngx_junkmail_api_attachment_headers(ngx_http_request_t        *r,
 
     if (ngx_http_junkmail_header(r, "Content-Disposition", &disposition)
             != NGX_OK
-        || ngx_junkmail_api_header(r, "Accept-Ranges", "bytes") != NGX_OK)
+        || ngx_junkmail_header(r, "Accept-Ranges", "bytes") != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     /*
      * The page behind a ticket is sandboxed, so its origin is opaque and
-     * "same-origin" would keep its own images from it; there the ticket guards.
+     * "same-origin" would keep its own images from it; there the ticket
+     * guards.
      */
 
-    return ngx_junkmail_api_headers(r, NGX_JUNKMAIL_API_FILE_CSP,
-                                    w->view ? "cross-origin" : "same-origin");
+    return ngx_junkmail_headers(r, NGX_JUNKMAIL_API_FILE_CSP,
+                                w->view ? "cross-origin" : "same-origin");
 }
 
 
 /* Takes a line off; empty if it holds what must not stand in a header. */
 
 static ngx_str_t
-ngx_junkmail_api_meta(ngx_str_t *meta)
+ngx_junkmail_meta(ngx_str_t *meta)
 {
     u_char   *p, *end;
     ngx_str_t line;
@@ -477,14 +468,13 @@ ngx_junkmail_api_meta(ngx_str_t *meta)
 /* What came with the reply, and the rest up to `end` from where it lies. */
 
 static void
-ngx_junkmail_api_part_send(ngx_http_request_t      *r,
-                           ngx_http_junkmail_ctx_t *ctx, redisReply *reply,
-                           off_t end)
+ngx_junkmail_part_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                       redisReply *reply, off_t end)
 {
-    off_t                      start;
-    ngx_str_t                  bytes;
-    ngx_junkmail_api_part_t   *parts;
-    ngx_junkmail_api_wanted_t *w;
+    off_t                    start;
+    ngx_str_t                bytes;
+    ngx_junkmail_api_part_t *parts;
+    ngx_junkmail_wanted_t   *w;
 
     w = ctx->data;
     start = ngx_junkmail_api_integer(reply, 4);
@@ -505,13 +495,12 @@ ngx_junkmail_api_part_send(ngx_http_request_t      *r,
     parts[1].length = end - parts[1].start;
 
     if (w->kind == NGX_JUNKMAIL_API_ATTACHMENT) {
-        parts[1].key = ngx_junkmail_api_printf(r, 128, "jm:{%s}:att:%V:%V",
-                                               ctx->key.account, &w->id,
-                                               &w->n);
+        parts[1].key = ngx_junkmail_api_printf(
+            r, 128, "jm:{%s}:att:%V:%V", ctx->key.account, &w->id, &w->n);
     } else {
         parts[1].key = ngx_junkmail_api_printf(
             r, 128, "jm:{%s}:%s:%V", ctx->key.account,
-            ngx_junkmail_api_part_names[w->kind], &w->id);
+            ngx_junkmail_part_names[w->kind], &w->id);
     }
 
     if (parts[0].memory.data == NULL || parts[1].key.data == NULL) {
@@ -527,8 +516,7 @@ ngx_junkmail_api_part_send(ngx_http_request_t      *r,
 
 
 static void
-ngx_junkmail_api_range_read(ngx_http_request_t        *r,
-                            ngx_junkmail_api_wanted_t *w)
+ngx_junkmail_range_read(ngx_http_request_t *r, ngx_junkmail_wanted_t *w)
 {
     off_t            from, to;
     u_char          *p, *end;
@@ -545,13 +533,13 @@ ngx_junkmail_api_range_read(ngx_http_request_t        *r,
     p = h->value.data + 6;
     end = h->value.data + h->value.len;
 
-    from = ngx_junkmail_api_range_number(&p, end);
+    from = ngx_junkmail_range_number(&p, end);
 
     if (p == end || *p++ != '-') {
         return;
     }
 
-    to = ngx_junkmail_api_range_number(&p, end);
+    to = ngx_junkmail_range_number(&p, end);
 
     if (p != end || (from < 0 && to < 0) || (to >= 0 && from > to)) {
         return;
@@ -567,7 +555,7 @@ ngx_junkmail_api_range_read(ngx_http_request_t        *r,
 /* -1 when there is none; no attachment reaches the number it stops at. */
 
 static off_t
-ngx_junkmail_api_range_number(u_char **p, u_char *end)
+ngx_junkmail_range_number(u_char **p, u_char *end)
 {
     off_t n;
 
@@ -584,7 +572,7 @@ ngx_junkmail_api_range_number(u_char **p, u_char *end)
 
 
 static ngx_uint_t
-ngx_junkmail_api_range_stale(ngx_http_request_t *r, ngx_str_t *etag)
+ngx_junkmail_range_stale(ngx_http_request_t *r, ngx_str_t *etag)
 {
     ngx_table_elt_t *h;
 
@@ -599,9 +587,8 @@ ngx_junkmail_api_range_stale(ngx_http_request_t *r, ngx_str_t *etag)
 /* Sets `end` (exclusive) and, for a range, 206; NGX_DECLINED: 416. */
 
 static ngx_int_t
-ngx_junkmail_api_range_answer(ngx_http_request_t        *r,
-                              ngx_junkmail_api_wanted_t *w, off_t start,
-                              off_t total, off_t *end)
+ngx_junkmail_range_answer(ngx_http_request_t *r, ngx_junkmail_wanted_t *w,
+                          off_t start, off_t total, off_t *end)
 {
     ngx_str_t value;
 
@@ -624,32 +611,29 @@ ngx_junkmail_api_range_answer(ngx_http_request_t        *r,
 
     r->headers_out.status = NGX_HTTP_PARTIAL_CONTENT;
 
-    value = ngx_junkmail_api_printf(
-        r, sizeof("bytes -/") + 3 * NGX_OFF_T_LEN, "bytes %O-%O/%O", start,
-        *end - 1, total);
+    value = ngx_junkmail_api_printf(r, sizeof("bytes -/") + 3 * NGX_OFF_T_LEN,
+                                    "bytes %O-%O/%O", start, *end - 1, total);
 
     return ngx_http_junkmail_header(r, "Content-Range", &value);
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_headers(ngx_http_request_t *r, const char *csp,
-                         const char *corp)
+ngx_junkmail_headers(ngx_http_request_t *r, const char *csp, const char *corp)
 {
-    if (ngx_junkmail_api_header(r, "Content-Security-Policy", csp) != NGX_OK
-        || ngx_junkmail_api_header(r, "X-Content-Type-Options", "nosniff")
+    if (ngx_junkmail_header(r, "Content-Security-Policy", csp) != NGX_OK
+        || ngx_junkmail_header(r, "X-Content-Type-Options", "nosniff")
                != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_junkmail_api_header(r, "Cross-Origin-Resource-Policy", corp);
+    return ngx_junkmail_header(r, "Cross-Origin-Resource-Policy", corp);
 }
 
 
 static ngx_int_t
-ngx_junkmail_api_header(ngx_http_request_t *r, const char *name,
-                        const char *value)
+ngx_junkmail_header(ngx_http_request_t *r, const char *name, const char *value)
 {
     ngx_str_t text;
 
@@ -684,28 +668,28 @@ ngx_junkmail_api_view_create(ngx_http_request_t      *r,
     argv[1].len = JM_HASH_LEN;
 
     return ngx_junkmail_api_wait_write(
-        r, ngx_junkmail_api_write(r, ngx_junkmail_api_view_created,
+        r, ngx_junkmail_api_write(r, ngx_junkmail_view_created,
                                   "jm_view_create", NULL, 2, argv));
 }
 
 
 static void
-ngx_junkmail_api_view_created(ngx_http_request_t      *r,
-                              ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+ngx_junkmail_view_created(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                          redisReply *reply)
 {
     char      expires[25];
     ngx_str_t json;
 
     jm_iso_time(ngx_junkmail_api_integer(reply, 1), expires);
 
-    json = ngx_junkmail_api_printf(
-        r, 256,
-        "{\"url\":\"" NGX_HTTP_JUNKMAIL_PREFIX "view/%s/\","
-        "\"expiresAt\":\"%s\"}",
-        ctx->data, expires);
+    json = ngx_junkmail_api_printf(r, 256,
+                                   "{\"url\":\"" NGX_HTTP_JUNKMAIL_PREFIX
+                                   "view/%s/\","
+                                   "\"expiresAt\":\"%s\"}",
+                                   ctx->data, expires);
 
     if (json.data == NULL
-        || ngx_junkmail_api_header(r, "Cache-Control", "no-store") != NGX_OK)
+        || ngx_junkmail_header(r, "Cache-Control", "no-store") != NGX_OK)
     {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;

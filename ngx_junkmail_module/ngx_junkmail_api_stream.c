@@ -19,29 +19,29 @@ typedef struct {
     ngx_junkmail_api_part_t *part; /* the next to send */
     ngx_junkmail_api_part_t *end;
     u_char                  *window; /* room for JM_WINDOW */
-} ngx_junkmail_api_stream_t;
+} ngx_junkmail_stream_t;
 
 
-static void ngx_junkmail_api_stream_run(ngx_junkmail_api_stream_t *s);
-static ngx_int_t ngx_junkmail_api_stream_output(ngx_junkmail_api_stream_t *s,
-                                                ngx_str_t *bytes);
-static ngx_int_t ngx_junkmail_api_stream_ask(ngx_junkmail_api_stream_t *s);
-static void      ngx_junkmail_api_stream_window(void *data, redisReply *reply);
-static void      ngx_junkmail_api_stream_wait(ngx_junkmail_api_stream_t *s);
-static void      ngx_junkmail_api_stream_drain(ngx_http_request_t *r);
-static ngx_uint_t ngx_junkmail_api_stream_buffered(ngx_http_request_t *r);
-static ngx_uint_t ngx_junkmail_api_etag_matches(ngx_http_request_t *r,
-                                                ngx_str_t          *etag);
+static void       ngx_junkmail_stream_run(ngx_junkmail_stream_t *s);
+static ngx_int_t  ngx_junkmail_stream_output(ngx_junkmail_stream_t *s,
+                                             ngx_str_t             *bytes);
+static ngx_int_t  ngx_junkmail_stream_ask(ngx_junkmail_stream_t *s);
+static void       ngx_junkmail_stream_window(void *data, redisReply *reply);
+static void       ngx_junkmail_stream_wait(ngx_junkmail_stream_t *s);
+static void       ngx_junkmail_stream_drain(ngx_http_request_t *r);
+static ngx_uint_t ngx_junkmail_stream_buffered(ngx_http_request_t *r);
+static ngx_uint_t ngx_junkmail_etag_matches(ngx_http_request_t *r,
+                                            ngx_str_t          *etag);
 
 
 void
 ngx_junkmail_api_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                       ngx_junkmail_api_part_t *parts, ngx_uint_t n)
 {
-    off_t                      length;
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    ngx_junkmail_api_stream_t *s;
+    off_t                  length;
+    ngx_int_t              rc;
+    ngx_uint_t             i;
+    ngx_junkmail_stream_t *s;
 
     length = 0;
 
@@ -56,7 +56,7 @@ ngx_junkmail_api_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
         n--;
     }
 
-    s = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_api_stream_t));
+    s = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_stream_t));
     if (s == NULL) {
         ngx_http_junkmail_finish(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
@@ -82,14 +82,14 @@ ngx_junkmail_api_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
         return;
     }
 
-    ngx_junkmail_api_stream_run(s);
+    ngx_junkmail_stream_run(s);
 }
 
 
 /* Sends until a window must be waited for, the client is slow, or the end. */
 
 static void
-ngx_junkmail_api_stream_run(ngx_junkmail_api_stream_t *s)
+ngx_junkmail_stream_run(ngx_junkmail_stream_t *s)
 {
     ngx_int_t                rc;
     ngx_http_request_t      *r;
@@ -106,7 +106,7 @@ ngx_junkmail_api_stream_run(ngx_junkmail_api_stream_t *s)
                 continue;
             }
 
-            if (ngx_junkmail_api_stream_ask(s) != NGX_OK) {
+            if (ngx_junkmail_stream_ask(s) != NGX_OK) {
                 ngx_http_junkmail_finish(r, NGX_ERROR);
             }
 
@@ -114,15 +114,15 @@ ngx_junkmail_api_stream_run(ngx_junkmail_api_stream_t *s)
         }
 
         s->part++;
-        rc = ngx_junkmail_api_stream_output(s, &part->memory);
+        rc = ngx_junkmail_stream_output(s, &part->memory);
 
         if (rc == NGX_ERROR || s->part == s->end) {
             ngx_http_junkmail_finish(r, rc);
             return;
         }
 
-        if (ngx_junkmail_api_stream_buffered(r)) {
-            ngx_junkmail_api_stream_wait(s);
+        if (ngx_junkmail_stream_buffered(r)) {
+            ngx_junkmail_stream_wait(s);
             return;
         }
     }
@@ -132,7 +132,7 @@ ngx_junkmail_api_stream_run(ngx_junkmail_api_stream_t *s)
 /* The last bytes of the response are those sent when no part is left. */
 
 static ngx_int_t
-ngx_junkmail_api_stream_output(ngx_junkmail_api_stream_t *s, ngx_str_t *bytes)
+ngx_junkmail_stream_output(ngx_junkmail_stream_t *s, ngx_str_t *bytes)
 {
     ngx_buf_t  *b;
     ngx_chain_t out;
@@ -162,7 +162,7 @@ ngx_junkmail_api_stream_output(ngx_junkmail_api_stream_t *s, ngx_str_t *bytes)
 
 
 static ngx_int_t
-ngx_junkmail_api_stream_ask(ngx_junkmail_api_stream_t *s)
+ngx_junkmail_stream_ask(ngx_junkmail_stream_t *s)
 {
     u_char              from[NGX_OFF_T_LEN], to[NGX_OFF_T_LEN];
     off_t               last;
@@ -187,15 +187,15 @@ ngx_junkmail_api_stream_ask(ngx_junkmail_api_stream_t *s)
     argv[3].data = to;
     argv[3].len = ngx_sprintf(to, "%O", last) - to;
 
-    return ngx_junkmail_redis_command(r->pool, ngx_junkmail_api_stream_window,
-                                      s, 4, argv);
+    return ngx_junkmail_redis_command(r->pool, ngx_junkmail_stream_window, s,
+                                      4, argv);
 }
 
 
 static void
-ngx_junkmail_api_stream_window(void *data, redisReply *reply)
+ngx_junkmail_stream_window(void *data, redisReply *reply)
 {
-    ngx_junkmail_api_stream_t *s = data;
+    ngx_junkmail_stream_t *s = data;
 
     ngx_int_t           rc;
     ngx_str_t           bytes;
@@ -225,7 +225,7 @@ ngx_junkmail_api_stream_window(void *data, redisReply *reply)
         s->part++;
     }
 
-    rc = ngx_junkmail_api_stream_output(s, &bytes);
+    rc = ngx_junkmail_stream_output(s, &bytes);
 
     if (rc == NGX_ERROR || s->part == s->end) {
         ngx_http_junkmail_finish(r, rc);
@@ -234,17 +234,17 @@ ngx_junkmail_api_stream_window(void *data, redisReply *reply)
 
     /* The window is used again, so it must have left. */
 
-    if (ngx_junkmail_api_stream_buffered(r)) {
-        ngx_junkmail_api_stream_wait(s);
+    if (ngx_junkmail_stream_buffered(r)) {
+        ngx_junkmail_stream_wait(s);
         return;
     }
 
-    ngx_junkmail_api_stream_run(s);
+    ngx_junkmail_stream_run(s);
 }
 
 
 static void
-ngx_junkmail_api_stream_wait(ngx_junkmail_api_stream_t *s)
+ngx_junkmail_stream_wait(ngx_junkmail_stream_t *s)
 {
     ngx_event_t              *wev;
     ngx_http_request_t       *r;
@@ -254,7 +254,7 @@ ngx_junkmail_api_stream_wait(ngx_junkmail_api_stream_t *s)
     wev = r->connection->write;
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    r->write_event_handler = ngx_junkmail_api_stream_drain;
+    r->write_event_handler = ngx_junkmail_stream_drain;
 
     if (!wev->delayed) {
         ngx_add_timer(wev, clcf->send_timeout);
@@ -267,7 +267,7 @@ ngx_junkmail_api_stream_wait(ngx_junkmail_api_stream_t *s)
 
 
 static void
-ngx_junkmail_api_stream_drain(ngx_http_request_t *r)
+ngx_junkmail_stream_drain(ngx_http_request_t *r)
 {
     ngx_event_t             *wev;
     ngx_connection_t        *c;
@@ -291,8 +291,8 @@ ngx_junkmail_api_stream_drain(ngx_http_request_t *r)
         }
     }
 
-    if (wev->delayed || ngx_junkmail_api_stream_buffered(r)) {
-        ngx_junkmail_api_stream_wait(ctx->data);
+    if (wev->delayed || ngx_junkmail_stream_buffered(r)) {
+        ngx_junkmail_stream_wait(ctx->data);
         return;
     }
 
@@ -302,12 +302,12 @@ ngx_junkmail_api_stream_drain(ngx_http_request_t *r)
 
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    ngx_junkmail_api_stream_run(ctx->data);
+    ngx_junkmail_stream_run(ctx->data);
 }
 
 
 static ngx_uint_t
-ngx_junkmail_api_stream_buffered(ngx_http_request_t *r)
+ngx_junkmail_stream_buffered(ngx_http_request_t *r)
 {
     return r->buffered || r->postponed || r->connection->buffered;
 }
@@ -379,7 +379,7 @@ ngx_junkmail_api_validate(ngx_http_request_t *r, ngx_str_t *id,
         return NGX_ERROR;
     }
 
-    if (ngx_junkmail_api_etag_matches(r, &etag)) {
+    if (ngx_junkmail_etag_matches(r, &etag)) {
         ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
         ctx->answered = 1;
 
@@ -402,7 +402,7 @@ ngx_junkmail_api_validate(ngx_http_request_t *r, ngx_str_t *id,
 /* RFC 7232, 3.2: a list, or `*`; compared weakly, so `W/` does not matter. */
 
 static ngx_uint_t
-ngx_junkmail_api_etag_matches(ngx_http_request_t *r, ngx_str_t *etag)
+ngx_junkmail_etag_matches(ngx_http_request_t *r, ngx_str_t *etag)
 {
     u_char          *p, *end;
     ngx_table_elt_t *h;

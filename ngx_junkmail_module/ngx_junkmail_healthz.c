@@ -36,7 +36,7 @@ struct ngx_junkmail_healthz_s {
     ngx_uint_t                   npeers;
     ngx_uint_t                   waiting;
     ngx_event_t                  timer;
-    ngx_log_t                    log; /* silent: the answer says it */
+    ngx_log_t                    log;         /* silent: the answer says it */
     unsigned                     redis : 1;   /* is well */
     unsigned                     backend : 1; /* all of them are */
     unsigned                     answered : 1;
@@ -51,8 +51,8 @@ static void      ngx_junkmail_healthz_write(ngx_event_t *wev);
 static void      ngx_junkmail_healthz_read(ngx_event_t *rev);
 static void ngx_junkmail_healthz_peer_done(ngx_junkmail_healthz_peer_t *hp,
                                            ngx_uint_t                   well);
-static void      ngx_junkmail_healthz_timeout(ngx_event_t *ev);
-static void      ngx_junkmail_healthz_done(ngx_junkmail_healthz_t *check);
+static void ngx_junkmail_healthz_timeout(ngx_event_t *ev);
+static void ngx_junkmail_healthz_done(ngx_junkmail_healthz_t *check);
 static ngx_int_t ngx_junkmail_healthz_answer(ngx_junkmail_healthz_t *check);
 static void      ngx_junkmail_healthz_cleanup(void *data);
 
@@ -116,19 +116,19 @@ ngx_junkmail_healthz_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_junkmail_healthz_start(ngx_junkmail_healthz_t *check)
 {
-    ngx_str_t            argv[] = { ngx_string("FCALL_RO"),
-                                    ngx_string("jm_health"), ngx_string("0") };
-    ngx_uint_t           i;
-    ngx_addr_t          *addrs;
-    ngx_pool_t          *pool;
+    ngx_str_t   argv[] = { ngx_string("FCALL_RO"), ngx_string("jm_health"),
+                           ngx_string("0") };
+    ngx_uint_t  i;
+    ngx_addr_t *addrs;
+    ngx_pool_t *pool;
     ngx_junkmail_conf_t *jcf;
 
     pool = check->request->pool;
     jcf = ngx_junkmail_get_conf(ngx_cycle);
     addrs = jcf->backends.elts;
 
-    check->peers = ngx_pcalloc(pool, (jcf->backends.nelts + 1)
-                                         * sizeof(ngx_junkmail_healthz_peer_t));
+    check->peers = ngx_pcalloc(
+        pool, (jcf->backends.nelts + 1) * sizeof(ngx_junkmail_healthz_peer_t));
     if (check->peers == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -146,8 +146,7 @@ ngx_junkmail_healthz_start(ngx_junkmail_healthz_t *check)
         check->peers[i].check = check;
 
         if (ngx_junkmail_healthz_connect(&check->peers[i], &addrs[i])
-            == NGX_OK)
-        {
+            == NGX_OK) {
             check->waiting++;
 
         } else {
@@ -340,7 +339,8 @@ ngx_junkmail_healthz_answer(ngx_junkmail_healthz_t *check)
     }
 
     if (!check->redis) {
-        ngx_str_set(&body, "{\"status\":\"unavailable\",\"failed\":\"redis\"}");
+        ngx_str_set(&body,
+                    "{\"status\":\"unavailable\",\"failed\":\"redis\"}");
 
     } else {
         ngx_str_set(&body,

@@ -32,8 +32,9 @@ static ngx_command_t ngx_junkmail_commands[] = {
       NGX_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_NOARGS | NGX_DIRECT_CONF,
       ngx_junkmail_block, 0, 0, NULL },
 
-    { ngx_string("redis"), NGX_JUNKMAIL_CONF | NGX_DIRECT_CONF | NGX_CONF_1MORE,
-      ngx_junkmail_redis, 0, 0, NULL },
+    { ngx_string("redis"),
+      NGX_JUNKMAIL_CONF | NGX_DIRECT_CONF | NGX_CONF_1MORE, ngx_junkmail_redis,
+      0, 0, NULL },
 
     { ngx_string("redis_timeout"),
       NGX_JUNKMAIL_CONF | NGX_DIRECT_CONF | NGX_CONF_TAKE1,
@@ -47,9 +48,9 @@ static ngx_command_t ngx_junkmail_commands[] = {
 };
 
 
-static ngx_core_module_t ngx_junkmail_module_ctx = {
-    ngx_string("junkmail"), ngx_junkmail_create_conf, NULL
-};
+static ngx_core_module_t ngx_junkmail_module_ctx = { ngx_string("junkmail"),
+                                                     ngx_junkmail_create_conf,
+                                                     NULL };
 
 
 ngx_module_t ngx_junkmail_module = { NGX_MODULE_V1,
@@ -184,8 +185,7 @@ ngx_junkmail_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             file.len = value[i].len - 14;
 
             if (ngx_junkmail_password(cf, &file, &jcf->redis_password)
-                != NGX_OK)
-            {
+                != NGX_OK) {
                 return NGX_CONF_ERROR;
             }
 

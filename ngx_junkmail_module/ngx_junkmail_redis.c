@@ -30,8 +30,8 @@
 
 
 #define NGX_JUNKMAIL_REDIS_IN_FLIGHT   1024
-#define NGX_JUNKMAIL_REDIS_BACKOFF     100  /* ms; doubled */
-#define NGX_JUNKMAIL_REDIS_BACKOFF_MAX 2000 /* ms */
+#define NGX_JUNKMAIL_REDIS_BACKOFF     100   /* ms; doubled */
+#define NGX_JUNKMAIL_REDIS_BACKOFF_MAX 2000  /* ms */
 #define NGX_JUNKMAIL_REDIS_ALIVE       10000 /* ms between signs of life */
 
 /* A channel nobody publishes to; see ngx_junkmail_redis_alive(). */
@@ -90,16 +90,16 @@ static ngx_int_t ngx_junkmail_redis_ask(ngx_junkmail_redis_link_t *link,
                                         ngx_uint_t argc, ngx_str_t *argv);
 static ngx_pool_cleanup_t *ngx_junkmail_redis_cleanup_get(ngx_pool_t *pool);
 static void                ngx_junkmail_redis_forget(void *data);
-static void                ngx_junkmail_redis_answer(redisAsyncContext *ac,
-                                                     void *reply, void *privdata);
-static void ngx_junkmail_redis_ask_free(ngx_junkmail_redis_ask_t *ask);
-static void ngx_junkmail_redis_deadline(ngx_event_t *ev);
-static int  ngx_junkmail_redis_send(ngx_junkmail_redis_link_t *link,
-                                    redisCallbackFn *fn, void *data,
-                                    ngx_uint_t argc, ngx_str_t *argv);
-static ngx_int_t ngx_junkmail_redis_channel_send(ngx_str_t  *verb,
-                                                 ngx_str_t  *channel);
-static void ngx_junkmail_redis_pubsub_up(ngx_junkmail_redis_link_t *link);
+static void      ngx_junkmail_redis_answer(redisAsyncContext *ac, void *reply,
+                                           void *privdata);
+static void      ngx_junkmail_redis_ask_free(ngx_junkmail_redis_ask_t *ask);
+static void      ngx_junkmail_redis_deadline(ngx_event_t *ev);
+static int       ngx_junkmail_redis_send(ngx_junkmail_redis_link_t *link,
+                                         redisCallbackFn *fn, void *data,
+                                         ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ngx_junkmail_redis_channel_send(ngx_str_t *verb,
+                                                 ngx_str_t *channel);
+static void      ngx_junkmail_redis_pubsub_up(ngx_junkmail_redis_link_t *link);
 static void ngx_junkmail_redis_pubsub_down(ngx_junkmail_redis_link_t *link);
 static void ngx_junkmail_redis_alive(ngx_event_t *ev);
 static void ngx_junkmail_redis_pushed(redisAsyncContext *ac, void *reply,
@@ -120,10 +120,10 @@ static ngx_junkmail_redis_link_t ngx_junkmail_redis_pubsub = {
 static ngx_junkmail_redis_listener_t *ngx_junkmail_redis_listener;
 
 /* ngx_str_node_t: the channels wanted, subscribed or not yet. */
-static ngx_rbtree_t      ngx_junkmail_redis_channels;
-static ngx_rbtree_node_t ngx_junkmail_redis_sentinel;
-static ngx_event_t       ngx_junkmail_redis_alive_timer;
-static ngx_uint_t        ngx_junkmail_redis_unanswered;
+static ngx_rbtree_t         ngx_junkmail_redis_channels;
+static ngx_rbtree_node_t    ngx_junkmail_redis_sentinel;
+static ngx_event_t          ngx_junkmail_redis_alive_timer;
+static ngx_uint_t           ngx_junkmail_redis_unanswered;
 static ngx_junkmail_conf_t *ngx_junkmail_redis_conf;
 
 /* Marks a spent cleanup of ours that the next ask of the pool may reuse. */
@@ -699,10 +699,10 @@ static int
 ngx_junkmail_redis_send(ngx_junkmail_redis_link_t *link, redisCallbackFn *fn,
                         void *data, ngx_uint_t argc, ngx_str_t *argv)
 {
-    int          rc;
-    size_t       fixed_len[32], *len;
-    ngx_uint_t   i;
-    const char  *fixed[32], **arg;
+    int         rc;
+    size_t      fixed_len[32], *len;
+    ngx_uint_t  i;
+    const char *fixed[32], **arg;
 
     arg = fixed;
     len = fixed_len;
@@ -919,8 +919,7 @@ ngx_junkmail_redis_pushed(redisAsyncContext *ac, void *data, void *privdata)
     ngx_uint_t guard;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements < 3
-        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->elements < 3 || reply->element[0]->type != REDIS_REPLY_STRING
         || reply->element[1]->type != REDIS_REPLY_STRING)
     {
         return;

@@ -31,7 +31,7 @@ static void ngx_junkmail_redis_cleanup(void *privdata);
 
 ngx_int_t
 ngx_junkmail_redis_attach(redisAsyncContext *ac, ngx_log_t *log,
-                          void (*gone)(void *data), void *data)
+                          void (*gone)(void *data), void   *data)
 {
     ngx_connection_t           *c;
     ngx_junkmail_redis_event_t *re;

@@ -1,5 +1,6 @@
 /*
- * hiredis on nginx's event loop, nothing more.  Called by ngx_junkmail_redis.c.
+ * hiredis on nginx's event loop, nothing more.  Called by
+ * ngx_junkmail_redis.c.
  */
 
 #ifndef _NGX_JUNKMAIL_REDIS_EVENT_H_INCLUDED_
@@ -17,6 +18,6 @@
  * connection left; `ac` is then unchanged.
  */
 ngx_int_t ngx_junkmail_redis_attach(redisAsyncContext *ac, ngx_log_t *log,
-                                    void (*gone)(void *data), void *data);
+                                    void (*gone)(void *data), void   *data);
 
 #endif /* _NGX_JUNKMAIL_REDIS_EVENT_H_INCLUDED_ */

@@ -112,10 +112,9 @@ ngx_junkmail_stats_init(ngx_shm_zone_t *zone, void *data)
     stats->places = ngx_junkmail_stats_buckets(
         half / 2, sizeof(ngx_junkmail_stats_place_t));
 
-    stats->window = ngx_slab_calloc(shpool,
-                                    sizeof(ngx_junkmail_stats_window_t)
-                                        * NGX_JUNKMAIL_STATS_WAYS
-                                        * stats->windows);
+    stats->window = ngx_slab_calloc(shpool, sizeof(ngx_junkmail_stats_window_t)
+                                                * NGX_JUNKMAIL_STATS_WAYS
+                                                * stats->windows);
     stats->place = ngx_slab_calloc(shpool, sizeof(ngx_junkmail_stats_place_t)
                                                * NGX_JUNKMAIL_STATS_WAYS
                                                * stats->places);
@@ -197,8 +196,8 @@ ngx_junkmail_rate(ngx_str_t *id, ngx_uint_t limit, time_t period,
     stats = ngx_junkmail_stats(&shpool);
     hash = ngx_junkmail_stats_hash(stats, id, period);
 
-    w = &stats->window[(hash & (stats->windows - 1))
-                       * NGX_JUNKMAIL_STATS_WAYS];
+    w = &stats
+             ->window[(hash & (stats->windows - 1)) * NGX_JUNKMAIL_STATS_WAYS];
 
     ngx_shmtx_lock(&shpool->mutex);
 

@@ -84,17 +84,23 @@ sub keyspace {
 # to be.
 my %value = (
     string => sub { cmd('GET', $_[0]) },
-    hash   => sub { my %h = @{ cmd('HGETALL', $_[0]) }; map { $_, $h{$_} } sort keys %h },
+    hash   => sub {
+        my %h = @{ cmd('HGETALL', $_[0]) };
+        map { $_, $h{$_} } sort keys %h;
+    },
     set    => sub { sort @{ cmd('SMEMBERS', $_[0]) } },
     list   => sub { @{ cmd('LRANGE', $_[0], 0, -1) } },
     zset   => sub { @{ cmd('ZRANGE', $_[0], 0, -1, 'WITHSCORES') } },
-    stream => sub { map { $_->[0], @{ $_->[1] } } @{ cmd('XRANGE', $_[0], '-', '+') } },
+    stream => sub {
+        map { $_->[0], @{ $_->[1] } } @{ cmd('XRANGE', $_[0], '-', '+') };
+    },
 );
 
 sub digest {
     return sha256_hex(join "\0", map {
         my $type = cmd('TYPE', $_);
-        ($_, $type, cmd('PTTL', $_) > 0, map { length, $_ } $value{$type}->($_));
+        ($_, $type, cmd('PTTL', $_) > 0,
+            map { length, $_ } $value{$type}->($_));
     } sort @{ cmd('KEYS', '*') });
 }
 
@@ -136,7 +142,8 @@ sub events {
     my %wanted = map { $_ => 1 } @_;
 
     return grep { !%wanted || $wanted{ $_->{type} } }
-        map { decode_json("{$_->[1][3]") } @{ cmd('XRANGE', "$K:log", '-', '+') };
+        map { decode_json("{$_->[1][3]") }
+        @{ cmd('XRANGE', "$K:log", '-', '+') };
 }
 
 sub account { decode_json(api('jm_account_get')->[1]) }
@@ -750,7 +757,8 @@ for my $name (@functions) {
     subtest "$name, called wrongly" => sub {
         my @wrong = ([], [@args, 'y' x 300000]);
 
-        push @wrong, [@args[0 .. $#args - 1]] unless $name =~ /_(log_open|email_update)$/;
+        push @wrong, [@args[0 .. $#args - 1]]
+            unless $name =~ /_(log_open|email_update)$/;
 
         for my $i (0 .. $#args) {
             my @bad = ('y' x 300000, "$args[$i]\0");
@@ -849,8 +857,8 @@ subtest 'deleted account' => sub {
 
     is_deeply(fcall('jm_account_purge', $K), ['OK', 0], 'then itself');
     is_deeply(fcall('jm_account_purge', $K), ['OK', 0], 'again');
-    is_deeply([grep { !/:(did|ticket):|:raw:000003/ } sort @{ cmd('KEYS', "$K*") }],
-        [], 'nothing left but what expires');
+    is_deeply([grep { !/:(did|ticket):|:raw:000003/ }
+            sort @{ cmd('KEYS', "$K*") }], [], 'nothing left but what expires');
     is_deeply([found('Secret')], [], 'no subject');
 };
 

@@ -253,7 +253,11 @@ sub connect_as {
         $redis->password($user));
 }
 
-sub is_denied { ref $_[0] && "$_[0]" =~ /NOPERM|can't run|can't access|not allowed/ }
+sub is_denied {
+    my ($reply) = @_;
+    return ref $reply
+        && "$reply" =~ /NOPERM|can't run|can't access|not allowed/;
+}
 
 # Does the user's work on a fresh keyspace; what is not answered properly.
 sub failures {

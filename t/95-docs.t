@@ -15,7 +15,7 @@ my $run    = slurp('conf/junkmail-run');
 
 # A row: | `name …` | default | meaning |
 my %row;
-while ($readme =~ /^\| `\$?([A-Za-z_]+)[^`]*` \| ([^|]*) \| ([^|]*) \|/mg) {
+while ($readme =~ m{^\| `\$?([A-Za-z_]++)(?! /)[^`]*` \| ([^|]*) \| ([^|]*) \|}mg) {
     $row{$1} = [$2, $3];
 }
 
@@ -27,8 +27,9 @@ my $has = sub {
         "$kind $name has its row, its default and its meaning");
 };
 
-my @directives = $module =~ /\{\s*ngx_string\("([a-z_]+)"\),\s*NGX_/g;
-my @variables  = $module =~ /\{\s*ngx_string\("(junkmail_[a-z_]+)"\),\s*NULL/g;
+my @directives = grep { $_ ne 'junkmail' } $module =~
+    /(?:\{\s*ngx_string|_SLOT)\("([a-z_]+)"\)?,\s*(?:NGX_[A-Z]+_CONF|NGX_(?:HTTP|STREAM)_|NGX_JUNKMAIL_CONF|ngx_)/g;
+my @variables = $module =~ /_VARIABLE\(\s*"(junkmail_[a-z_]+)"/g;
 my @options    = $conf   =~ /\{\s*"([a-z_]+)",/g;
 my @launcher   = $run    =~ /^([A-Z]+)=\$\{/mg;
 

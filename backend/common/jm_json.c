@@ -18,8 +18,7 @@ static const u_char *jm_json_list(const u_char *p, const u_char *end,
 static const u_char *jm_json_text(const u_char *p, const u_char *end);
 static const u_char *jm_json_escape(const u_char *p, const u_char *end,
                                     uint32_t *cp);
-static int           jm_json_hex(const u_char *p, const u_char *end,
-                                 uint32_t *cp);
+static int jm_json_hex(const u_char *p, const u_char *end, uint32_t *cp);
 static const u_char *jm_json_number(const u_char *p, const u_char *end);
 static const u_char *jm_json_digits(const u_char *p, const u_char *end);
 static const u_char *jm_json_word(const u_char *p, const u_char *end,
@@ -211,9 +210,9 @@ jm_json_text(const u_char *p, const u_char *end)
 static const u_char *
 jm_json_escape(const u_char *p, const u_char *end, uint32_t *cp)
 {
-    uint32_t           low;
-    const char        *found;
-    static const char  names[] = "\"\\/bfnrt";
+    uint32_t            low;
+    const char         *found;
+    static const char   names[] = "\"\\/bfnrt";
     static const u_char means[] = "\"\\/\b\f\n\r\t";
 
     if (end - p < 2) {
@@ -391,8 +390,7 @@ jm_json_member(const jm_json_t *object, const char *name, jm_json_t *out)
         len = jm_json_string(&key, text, sizeof(text));
 
         if (len >= 0 && strlen(name) == (size_t) len
-            && memcmp(text, name, len) == 0)
-        {
+            && memcmp(text, name, len) == 0) {
             *out = value;
             found = 1;
         }

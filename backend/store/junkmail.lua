@@ -200,20 +200,24 @@ local function holds(name, kind)
 end
 
 
--- The named fields of a hash as a table, nil when there is no such key.
+-- The named fields of a hash as a table, nil when there are none.  Asking for
+-- the type too would make every read two calls.
 local function read_hash(name, fields)
-    if not holds(name, 'hash') then
-        return nil
+    local values = redis.pcall('HMGET', name, unpack(fields))
+    local record, found = {key = name}, false
+
+    if values.err then
+        fail('key ' .. name .. ' is not a hash')
     end
 
-    local values = call('HMGET', name, unpack(fields))
-    local record = {key = name}
-
-    for i, field in ipairs(fields) do
-        record[field] = values[i] or nil
+    for i = 1, #fields do
+        if values[i] then
+            record[fields[i]] = values[i]
+            found = true
+        end
     end
 
-    return record
+    return found and record or nil
 end
 
 
@@ -1416,9 +1420,10 @@ local function search(account, name, after, offset, limit, words, read)
     local page, total, passed = {}, 0, 0
 
     for _, id in ipairs(ids_of(name, '', 0, SEARCHED)) do
-        local mail = read(id)
+        -- Most do not match, and that is told by one field.
+        local mail = matches(account, id, words) and read(id)
 
-        if mail and matches(account, id, words) then
+        if mail then
             total = total + 1
 
             if after == '' or id < after then
@@ -1453,7 +1458,7 @@ local function bodies_for(page)
     local bodies, used, open = {}, 0, true
 
     for i, mail in ipairs(page) do
-        local blob = call('HGET', mail.key, 'bodies') or ''
+        local blob = open and call('HGET', mail.key, 'bodies') or ''
         local length, _, spilled = blob_lengths(blob)
 
         used = used + (length or 0)
