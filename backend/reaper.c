@@ -26,7 +26,9 @@
 #include "jm_key.h"
 #include "jm_schema.h"
 #include "log.h"
+#include "sandbox.h"
 #include "store_call.h"
+#include "supervisor.h"
 
 #define JM_REAPER_PAGE    64      /* entries taken at once */
 #define JM_REAPER_SLICE   100     /* emails removed in one call */
@@ -135,6 +137,11 @@ jm_reaper_run(const jm_conf_t *conf)
     store = jm_store_open(&sc, err, sizeof(err));
     if (store == NULL) {
         jm_log("reaper: %s", err);
+        return JM_EXIT_AGAIN;
+    }
+
+    if (jm_sandbox_enter(conf) != 0) {
+        jm_store_close(store);
         return 1;
     }
 
@@ -160,7 +167,7 @@ jm_reaper_run(const jm_conf_t *conf)
 
     jm_store_close(store);
 
-    return status == JM_STORE_DOWN ? 1 : 0;
+    return status == JM_STORE_DOWN ? JM_EXIT_AGAIN : 0;
 }
 
 

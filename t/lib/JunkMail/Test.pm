@@ -65,7 +65,8 @@ sub new
     }, $class;
 
     $self->{dir} = tempdir('jm-XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{JM_KEEP});
-    chmod 0755, $self->{dir};
+    # nginx's and junkmaild's workers write sanitizer reports here.
+    chmod 01777, $self->{dir};
     push @alive, $self;
 
     $ENV{ASAN_OPTIONS} = "detect_leaks=0:log_path=$self->{dir}/san"
@@ -241,11 +242,13 @@ sub write
     close $f or die "$name: $!";
 }
 
-sub read
-{
-    my ($self, $name) = @_;
+sub read  { $_[0]->slurp("$_[0]{dir}/$_[1]") }
 
-    open(my $f, '<', "$self->{dir}/$name") or return '';
+sub slurp
+{
+    my ($self, $path) = @_;
+
+    open(my $f, '<', $path) or return '';
     local $/;
     return scalar <$f>;
 }
