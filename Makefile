@@ -104,7 +104,8 @@ deps:
 	@conf/deps run
 
 run: deps
-	@$(MAKE) --no-print-directory build
+	@echo 'junkmail: building (the first time takes a minute)'
+	@$(MAKE) -s build
 	@SMTP="$(SMTP)" HTTP="$(HTTP)" DATA="$(DATA)" DOMAIN="$(DOMAIN)" \
 	    REDIS="$(REDIS)" exec conf/junkmail-run
 

@@ -44,7 +44,9 @@
 #define JM_HTML_PIECE        4096
 
 #define JM_HTML_PREFIX "jm-1-"
-#define JM_HTML_LINK   " target=\"_blank\" rel=\"noopener noreferrer nofollow\""
+#define JM_HTML_LINK                                                          \
+    " target=\"_blank\""                                                      \
+    " rel=\"noopener noreferrer nofollow\""
 
 /* Where in a table the tree construction is (13.2.4.1). */
 typedef enum {
@@ -95,12 +97,22 @@ typedef struct {
     unsigned       begun : 1;     /* a tag or text was seen */
 } jm_tree_t;
 
+/* An element being written. */
+typedef struct {
+    jm_tag_t tag;
+    size_t   start; /* its start tag in the output */
+    size_t   len;   /* 0: only its content is written */
+    unsigned hidden : 1;
+} jm_written_t;
+
 typedef struct {
     jm_arena_t    *arena;
     jm_html_t     *out;
     jm_buf_t       html;
     size_t         limit;
     jm_text_t      text;
+    jm_written_t   open[JM_HTML_MAX_DEPTH + 1];
+    size_t         depth;
     unsigned       hidden; /* open elements that are not shown */
     unsigned       pre;
     unsigned       in_link : 1;
@@ -525,9 +537,93 @@ jm_tree_pop_to(jm_tree_t *tree, size_t n)
 }
 
 
+static size_t
+jm_tree_table_scope(jm_tree_t *tree, jm_tag_t tag)
+{
+    size_t i;
+
+    for (i = tree->nopen - 1; i > 0; i--) {
+        if (tree->open[i].tag == tag) {
+            return i;
+        }
+
+        if (tree->open[i].tag == JM_TAG_table) {
+            break;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The element that a new node would be put into. */
+static xmlNode *
+jm_tree_parent(jm_tree_t *tree)
+{
+    size_t i;
+
+    i = tree->nopen - 1;
+
+    if (tree->foster && jm_tag_is_table_row(tree->open[i].tag)) {
+        i = jm_tree_table_scope(tree, JM_TAG_table);
+        return tree->open[i].node->parent;
+    }
+
+    return tree->open[i].node;
+}
+
+
 /*
- * Inserts an element and, unless it is void, opens it.  One that is too deep
- * is left out and its content kept; a table needs room for its rows.
+ * Would a browser that reads our output leave the element where we put it?
+ * The stack says so for most, but what is moved out of a table lands among
+ * elements that the table hides.  (Headings and list items end one another, a
+ * block ends a paragraph, links do not hold links.)
+ */
+static int
+jm_tree_fits(jm_tree_t *tree, jm_tag_t tag)
+{
+    int            inner, item, link, heading;
+    unsigned       flags;
+    jm_tag_t       above;
+    const xmlNode *node;
+
+    flags = jm_tags[tag].flags;
+    item = (tag == JM_TAG_li || tag == JM_TAG_dd || tag == JM_TAG_dt);
+    heading = (flags & HEADING) != 0;
+    link = (tag == JM_TAG_a);
+    inner = (flags & BLOCK) != 0;
+
+    if (!item && !heading && !link && !inner) {
+        return 1;
+    }
+
+    for (node = jm_tree_parent(tree); node != tree->body; node = node->parent)
+    {
+        above = jm_node_tag(node);
+
+        if ((link && above == JM_TAG_a) || (inner && above == JM_TAG_p)
+            || (heading && (jm_tags[above].flags & HEADING))
+            || (item
+                && (above == tag || (tag == JM_TAG_dd && above == JM_TAG_dt)
+                    || (tag == JM_TAG_dt && above == JM_TAG_dd))))
+        {
+            return 0;
+        }
+
+        inner &= !(jm_tags[above].flags & SCOPE);
+        heading &= !jm_tag_is_special(above);
+        item &= !jm_tag_is_special(above) || above == JM_TAG_address
+                || above == JM_TAG_div || above == JM_TAG_p;
+    }
+
+    return 1;
+}
+
+
+/*
+ * Inserts an element and, unless it is void, opens it.  One that is too deep,
+ * or that would not stay where it is, is left out and its content kept: NULL.
+ * A table needs room for its rows.
  */
 static xmlNode *
 jm_tree_insert(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
@@ -546,6 +642,11 @@ jm_tree_insert(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
     }
 
     node = jm_tree_element(tree, tag, token);
+
+    if (!jm_tree_fits(tree, tag)) {
+        return NULL;
+    }
+
     jm_tree_place(tree, jm_tree_top(tree)->node, node);
 
     if (!(jm_tags[tag].flags & VOID)) {
@@ -571,25 +672,6 @@ jm_tree_scope(jm_tree_t *tree, jm_tag_t tag)
         }
 
         if (jm_tags[tree->open[i].tag].flags & SCOPE) {
-            break;
-        }
-    }
-
-    return 0;
-}
-
-
-static size_t
-jm_tree_table_scope(jm_tree_t *tree, jm_tag_t tag)
-{
-    size_t i;
-
-    for (i = tree->nopen - 1; i > 0; i--) {
-        if (tree->open[i].tag == tag) {
-            return i;
-        }
-
-        if (tree->open[i].tag == JM_TAG_table) {
             break;
         }
     }
@@ -708,11 +790,7 @@ jm_format_push(jm_tree_t *tree, xmlNode *node)
     same = 0;
     first = 0;
 
-    for (i = tree->nformat; i > 0; i--) {
-        if (tree->format[i - 1].node == NULL) {
-            break;
-        }
-
+    for (i = tree->nformat; i > 0 && tree->format[i - 1].node != NULL; i--) {
         if (tree->format[i - 1].tag == jm_node_tag(node)
             && jm_node_same(tree->format[i - 1].node, node))
         {
@@ -1014,26 +1092,9 @@ jm_body_start_heading(jm_tree_t *tree)
 }
 
 
-/* The element that a new node would be put into. */
-static xmlNode *
-jm_tree_parent(jm_tree_t *tree)
-{
-    size_t i;
-
-    i = tree->nopen - 1;
-
-    if (tree->foster && jm_tag_is_table_row(tree->open[i].tag)) {
-        i = jm_tree_table_scope(tree, JM_TAG_table);
-        return tree->open[i].node->parent;
-    }
-
-    return tree->open[i].node;
-}
-
-
 /*
- * 0 if this link cannot be, because it would stand inside another: that of a
- * table it is in, say.  The Standard lets it; no browser reads it back so.
+ * Ends an open link.  0 if that cannot be because it is the link of a table
+ * we are in, outside its cells.
  */
 static int
 jm_body_start_link(jm_tree_t *tree)
@@ -1059,13 +1120,6 @@ jm_body_start_link(jm_tree_t *tree)
 
         if (node->extra) {
             jm_tree_remove(tree, jm_tree_index(tree, node));
-        }
-    }
-
-    for (node = jm_tree_parent(tree); node != tree->body; node = node->parent)
-    {
-        if (jm_node_tag(node) == JM_TAG_a) {
-            return 0;
         }
     }
 
@@ -3191,24 +3245,81 @@ jm_text_end(jm_writer_t *w, jm_tag_t tag)
 
 
 /*
+ * Three formatting elements alike are open: parsers differ in what the end tag
+ * of a fourth closes, so it is left out ("Noah's Ark", 13.2.4.3).
+ */
+static int
+jm_write_is_crowded(jm_writer_t *w, jm_tag_t tag, size_t start)
+{
+    size_t        i, len, same;
+    jm_written_t *open;
+
+    if (!(jm_tags[tag].flags & FORMAT)) {
+        return 0;
+    }
+
+    same = 0;
+    len = w->html.len - start;
+
+    for (i = w->depth; i > 0; i--) {
+        open = &w->open[i - 1];
+
+        if ((jm_tags[open->tag].flags & (SCOPE | TABLE_PART))
+            == (SCOPE | TABLE_PART)) {
+            break;
+        }
+
+        same += (open->len == len
+                 && memcmp(w->html.data + open->start, w->html.data + start,
+                           len)
+                        == 0);
+    }
+
+    return same >= 3;
+}
+
+
+static void
+jm_write_tag(jm_writer_t *w, jm_tag_t tag, jm_props_t *props)
+{
+    jm_url_t url;
+
+    jm_buf_addc(&w->html, '<');
+    jm_buf_adds(&w->html, jm_tags[tag].name);
+
+    if (tag == JM_TAG_a) {
+        jm_write_link_start(w, props);
+
+    } else if (tag == JM_TAG_area) {
+        jm_write_href(w, props->prop[JM_ATTR_href], &url);
+    }
+
+    jm_write_attrs(w, props);
+    jm_buf_addc(&w->html, '>');
+}
+
+
+/*
  * Writes a start tag.  Returns 1 if the element's content and end tag are to
- * follow; the node's `psvi` then says whether it is hidden.
+ * follow.
  */
 static int
 jm_write_start(jm_writer_t *w, xmlNode *node)
 {
-    jm_tag_t   tag;
-    jm_url_t   url;
-    jm_prop_t *style;
-    jm_props_t props;
+    jm_tag_t      tag;
+    jm_prop_t    *style;
+    jm_props_t    props;
+    jm_written_t *open;
 
     tag = jm_node_tag(node);
 
-    if (jm_tags[tag].action == TREE || !jm_write_room(w)) {
+    if (jm_tags[tag].action == TREE || !jm_write_room(w)
+        || w->depth == JM_HTML_MAX_DEPTH)
+    {
         return 0;
     }
 
-    w->after_pre = (tag == JM_TAG_pre);
+    w->after_pre = 0;
 
     if (tag == JM_TAG_img) {
         jm_write_img(w, node);
@@ -3223,62 +3334,65 @@ jm_write_start(jm_writer_t *w, xmlNode *node)
         w->out->removed.image++;
     }
 
-    jm_buf_addc(&w->html, '<');
-    jm_buf_adds(&w->html, jm_tags[tag].name);
+    open = &w->open[w->depth];
+    open->tag = tag;
+    open->start = w->html.len;
+    open->hidden = (style != NULL && style->info.hidden);
 
-    if (tag == JM_TAG_a) {
-        jm_write_link_start(w, &props);
+    jm_write_tag(w, tag, &props);
 
-    } else if (tag == JM_TAG_area) {
-        jm_write_href(w, props.prop[JM_ATTR_href], &url);
+    if (jm_write_is_crowded(w, tag, open->start)) {
+        w->html.len = open->start;
+        open->hidden = 0;
     }
 
-    jm_write_attrs(w, &props);
-    jm_buf_addc(&w->html, '>');
+    if (jm_tags[tag].flags & VOID) {
+        if (w->hidden == 0 && !open->hidden) {
+            jm_text_start(w, tag, node);
+        }
 
-    if (style != NULL && style->info.hidden && !(jm_tags[tag].flags & VOID)) {
-        w->hidden++;
-        node->psvi = node;
+        return 0;
     }
+
+    open->len = w->html.len - open->start;
+    w->depth++;
+    w->hidden += open->hidden;
+    w->pre += (tag == JM_TAG_pre);
+    w->after_pre = (tag == JM_TAG_pre);
 
     if (w->hidden == 0) {
         jm_text_start(w, tag, node);
     }
 
-    if (jm_tags[tag].flags & VOID) {
-        return 0;
-    }
-
-    w->pre += (tag == JM_TAG_pre);
-
     return 1;
 }
 
 
+/* Ends what was begun last. */
 static void
-jm_write_end(jm_writer_t *w, xmlNode *node)
+jm_write_end(jm_writer_t *w)
 {
-    jm_tag_t tag;
+    jm_written_t *open;
 
-    tag = jm_node_tag(node);
+    open = &w->open[--w->depth];
     w->after_pre = 0;
-    w->pre -= (tag == JM_TAG_pre);
+    w->pre -= (open->tag == JM_TAG_pre);
 
-    if (tag == JM_TAG_a) {
+    if (open->tag == JM_TAG_a) {
         jm_write_link_end(w);
     }
 
-    jm_buf_adds(&w->html, "</");
-    jm_buf_adds(&w->html, jm_tags[tag].name);
-    jm_buf_addc(&w->html, '>');
+    if (open->len != 0) {
+        jm_buf_adds(&w->html, "</");
+        jm_buf_adds(&w->html, jm_tags[open->tag].name);
+        jm_buf_addc(&w->html, '>');
+    }
 
     if (w->hidden == 0) {
-        jm_text_end(w, tag);
+        jm_text_end(w, open->tag);
     }
 
-    if (node->psvi != NULL) {
-        w->hidden--;
-    }
+    w->hidden -= open->hidden;
 }
 
 
@@ -3372,13 +3486,13 @@ jm_write_tree(jm_writer_t *w, xmlNode *body)
                 continue;
             }
 
-            jm_write_end(w, node);
+            jm_write_end(w);
         }
 
         /* past the limit, only end tags */
         while ((node->next == NULL || w->full) && node->parent != body) {
             node = node->parent;
-            jm_write_end(w, node);
+            jm_write_end(w);
         }
 
         node = w->full ? NULL : node->next;

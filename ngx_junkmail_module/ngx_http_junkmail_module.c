@@ -570,6 +570,9 @@ ngx_http_junkmail_header(ngx_http_request_t *r, const char *name,
     h->key.len = ngx_strlen(name);
     h->value = *value;
     h->lowcase_key = NULL;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
 
     return NGX_OK;
 }
@@ -724,6 +727,7 @@ ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf->handler = (ngx_http_handler_pt) cmd->post;
+    ngx_junkmail_get_conf(cf->cycle)->wanted_by = cmd->name;
 
     if (clcf->handler == ngx_http_junkmail_handler) {
         jlcf->api = 1;

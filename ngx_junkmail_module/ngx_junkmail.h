@@ -18,6 +18,7 @@ typedef struct {
     ngx_shm_zone_t *zone;           /* ngx_junkmail_stats.c's */
     ngx_array_t     backends;       /* ngx_addr_t, from junkmail_backend in
                                        stream {}; what /healthz asks */
+    ngx_str_t wanted_by;            /* a directive that needs the block */
 } ngx_junkmail_conf_t;
 
 extern ngx_module_t ngx_junkmail_module;

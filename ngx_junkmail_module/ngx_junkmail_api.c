@@ -13,7 +13,6 @@
 
 #include "jm_id.h"
 #include "jm_schema.h"
-#include "jm_utf8.h"
 #include "ngx_junkmail_api.h"
 
 

@@ -43,50 +43,58 @@ typedef struct {
 } ngx_junkmail_new_t;
 
 
-static void        ngx_junkmail_address_listed(ngx_http_request_t      *r,
-                                               ngx_http_junkmail_ctx_t *ctx,
-                                               redisReply              *reply);
-static void        ngx_junkmail_address_got(ngx_http_request_t      *r,
-                                            ngx_http_junkmail_ctx_t *ctx,
-                                            redisReply              *reply);
+static void ngx_junkmail_address_listed(ngx_http_request_t      *r,
+                                        ngx_http_junkmail_ctx_t *ctx,
+                                        redisReply              *reply);
+static void ngx_junkmail_address_got(ngx_http_request_t      *r,
+                                     ngx_http_junkmail_ctx_t *ctx,
+                                     redisReply              *reply);
+
 static const char *ngx_junkmail_address_read(ngx_http_request_t *r,
                                              ngx_junkmail_new_t *new);
-static ngx_int_t   ngx_junkmail_address_domain(ngx_http_request_t *r);
-static void        ngx_junkmail_address_domains(ngx_http_request_t      *r,
-                                                ngx_http_junkmail_ctx_t *ctx,
-                                                redisReply              *reply);
-static ngx_int_t   ngx_junkmail_address_draw(ngx_http_request_t *r,
-                                             ngx_junkmail_new_t *new);
-static ngx_int_t   ngx_junkmail_address_key(ngx_http_request_t *r,
-                                            ngx_junkmail_new_t *new);
-static ngx_int_t   ngx_junkmail_address_reserve(ngx_http_request_t      *r,
-                                                ngx_http_junkmail_ctx_t *ctx);
-static void        ngx_junkmail_address_looked_up(ngx_http_request_t      *r,
-                                                  ngx_http_junkmail_ctx_t *ctx,
-                                                  redisReply              *reply);
-static void        ngx_junkmail_address_reserved(ngx_http_request_t      *r,
-                                                 ngx_http_junkmail_ctx_t *ctx,
-                                                 redisReply              *reply);
-static ngx_int_t   ngx_junkmail_address_claim(ngx_http_request_t      *r,
+
+static ngx_int_t ngx_junkmail_address_domain(ngx_http_request_t *r);
+
+static void ngx_junkmail_address_domains(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply              *reply);
+
+static ngx_int_t ngx_junkmail_address_draw(ngx_http_request_t *r,
+                                           ngx_junkmail_new_t *new);
+static ngx_int_t ngx_junkmail_address_key(ngx_http_request_t *r,
+                                          ngx_junkmail_new_t *new);
+static ngx_int_t ngx_junkmail_address_reserve(ngx_http_request_t      *r,
                                               ngx_http_junkmail_ctx_t *ctx);
-static void        ngx_junkmail_address_claimed(ngx_http_request_t      *r,
-                                                ngx_http_junkmail_ctx_t *ctx,
-                                                redisReply              *reply);
-static void        ngx_junkmail_address_drop(ngx_http_junkmail_ctx_t *ctx);
-static void        ngx_junkmail_address_taken(ngx_http_request_t      *r,
-                                              ngx_http_junkmail_ctx_t *ctx);
-static void        ngx_junkmail_address_confirmed(ngx_http_request_t      *r,
-                                                  ngx_http_junkmail_ctx_t *ctx,
-                                                  redisReply              *reply);
-static void        ngx_junkmail_address_deleted(ngx_http_request_t      *r,
-                                                ngx_http_junkmail_ctx_t *ctx,
-                                                redisReply              *reply);
-static void        ngx_junkmail_address_due(ngx_http_request_t      *r,
-                                            ngx_http_junkmail_ctx_t *ctx,
-                                            redisReply              *reply);
-static ngx_str_t   ngx_junkmail_address_member(ngx_http_request_t      *r,
-                                               ngx_http_junkmail_ctx_t *ctx,
-                                               ngx_str_t               *id);
+
+static void ngx_junkmail_address_looked_up(ngx_http_request_t      *r,
+                                           ngx_http_junkmail_ctx_t *ctx,
+                                           redisReply              *reply);
+static void ngx_junkmail_address_reserved(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx,
+                                          redisReply              *reply);
+
+static ngx_int_t ngx_junkmail_address_claim(ngx_http_request_t      *r,
+                                            ngx_http_junkmail_ctx_t *ctx);
+
+static void ngx_junkmail_address_claimed(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply              *reply);
+static void ngx_junkmail_address_drop(ngx_http_junkmail_ctx_t *ctx);
+static void ngx_junkmail_address_taken(ngx_http_request_t      *r,
+                                       ngx_http_junkmail_ctx_t *ctx);
+static void ngx_junkmail_address_confirmed(ngx_http_request_t      *r,
+                                           ngx_http_junkmail_ctx_t *ctx,
+                                           redisReply              *reply);
+static void ngx_junkmail_address_deleted(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply              *reply);
+static void ngx_junkmail_address_due(ngx_http_request_t      *r,
+                                     ngx_http_junkmail_ctx_t *ctx,
+                                     redisReply              *reply);
+
+static ngx_str_t ngx_junkmail_address_member(ngx_http_request_t      *r,
+                                             ngx_http_junkmail_ctx_t *ctx,
+                                             ngx_str_t               *id);
 
 
 /* Readable, easy to dictate, none to be ashamed of. */

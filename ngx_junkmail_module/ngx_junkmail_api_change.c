@@ -24,25 +24,30 @@ typedef struct {
 
 static const char *ngx_junkmail_wish_read(ngx_http_request_t  *r,
                                           ngx_junkmail_wish_t *wish);
-static void        ngx_junkmail_email_updated(ngx_http_request_t      *r,
-                                              ngx_http_junkmail_ctx_t *ctx,
-                                              redisReply              *reply);
-static ngx_int_t   ngx_junkmail_ids_read(ngx_http_request_t *r, ngx_str_t *ids,
-                                         ngx_uint_t *n);
-static void        ngx_junkmail_email_updated_many(ngx_http_request_t      *r,
-                                                   ngx_http_junkmail_ctx_t *ctx,
-                                                   redisReply              *reply);
-static ngx_int_t   ngx_junkmail_email_update_slice(ngx_http_request_t  *r,
-                                                   ngx_junkmail_wish_t *wish,
-                                                   ngx_str_t           *cursor);
-static void        ngx_junkmail_email_updated_slice(ngx_http_request_t      *r,
-                                                    ngx_http_junkmail_ctx_t *ctx,
-                                                    redisReply              *reply);
-static void        ngx_junkmail_email_updated_all(ngx_http_request_t  *r,
-                                                  ngx_junkmail_wish_t *wish);
-static void        ngx_junkmail_email_deleted(ngx_http_request_t      *r,
-                                              ngx_http_junkmail_ctx_t *ctx,
-                                              redisReply              *reply);
+
+static void ngx_junkmail_email_updated(ngx_http_request_t      *r,
+                                       ngx_http_junkmail_ctx_t *ctx,
+                                       redisReply              *reply);
+
+static ngx_int_t ngx_junkmail_ids_read(ngx_http_request_t *r, ngx_str_t *ids,
+                                       ngx_uint_t *n);
+
+static void ngx_junkmail_email_updated_many(ngx_http_request_t      *r,
+                                            ngx_http_junkmail_ctx_t *ctx,
+                                            redisReply              *reply);
+
+static ngx_int_t ngx_junkmail_email_update_slice(ngx_http_request_t  *r,
+                                                 ngx_junkmail_wish_t *wish,
+                                                 ngx_str_t           *cursor);
+
+static void ngx_junkmail_email_updated_slice(ngx_http_request_t      *r,
+                                             ngx_http_junkmail_ctx_t *ctx,
+                                             redisReply              *reply);
+static void ngx_junkmail_email_updated_all(ngx_http_request_t  *r,
+                                           ngx_junkmail_wish_t *wish);
+static void ngx_junkmail_email_deleted(ngx_http_request_t      *r,
+                                       ngx_http_junkmail_ctx_t *ctx,
+                                       redisReply              *reply);
 
 
 /* In the order in which the functions take them. */

@@ -46,31 +46,35 @@ typedef struct {
 
 static const char *ngx_junkmail_query_read(ngx_http_request_t   *r,
                                            ngx_junkmail_query_t *q);
-static ngx_int_t   ngx_junkmail_query_choice(ngx_http_request_t *r,
-                                             const char *name, const char *no,
-                                             const char *yes, ngx_flag_t *out);
-static ngx_int_t   ngx_junkmail_query_words(ngx_http_request_t *r,
-                                            ngx_str_t          *words);
-static void        ngx_junkmail_email_listed(ngx_http_request_t      *r,
+
+static ngx_int_t ngx_junkmail_query_choice(ngx_http_request_t *r,
+                                           const char *name, const char *no,
+                                           const char *yes, ngx_flag_t *out);
+static ngx_int_t ngx_junkmail_query_words(ngx_http_request_t *r,
+                                          ngx_str_t          *words);
+
+static void ngx_junkmail_email_listed(ngx_http_request_t      *r,
+                                      ngx_http_junkmail_ctx_t *ctx,
+                                      redisReply              *reply);
+static void ngx_junkmail_email_list_plain(ngx_http_request_t   *r,
+                                          ngx_junkmail_query_t *q,
+                                          redisReply *reply, size_t n);
+static void ngx_junkmail_email_list_gzip(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         ngx_junkmail_query_t    *q,
+                                         redisReply *reply, size_t n);
+static void ngx_junkmail_email_got(ngx_http_request_t      *r,
+                                   ngx_http_junkmail_ctx_t *ctx,
+                                   redisReply              *reply);
+
+static ngx_int_t ngx_junkmail_email_fragment(ngx_http_request_t      *r,
                                              ngx_http_junkmail_ctx_t *ctx,
-                                             redisReply              *reply);
-static void        ngx_junkmail_email_list_plain(ngx_http_request_t   *r,
-                                                 ngx_junkmail_query_t *q,
-                                                 redisReply *reply, size_t n);
-static void        ngx_junkmail_email_list_gzip(ngx_http_request_t      *r,
-                                                ngx_http_junkmail_ctx_t *ctx,
-                                                ngx_junkmail_query_t    *q,
-                                                redisReply *reply, size_t n);
-static void        ngx_junkmail_email_got(ngx_http_request_t      *r,
-                                          ngx_http_junkmail_ctx_t *ctx,
-                                          redisReply              *reply);
-static ngx_int_t   ngx_junkmail_email_fragment(ngx_http_request_t      *r,
-                                               ngx_http_junkmail_ctx_t *ctx,
-                                               const char *field, ngx_str_t blob,
-                                               jm_gzip_piece_t         *piece,
-                                               ngx_junkmail_api_part_t *part);
-static ngx_uint_t  ngx_junkmail_email_inline(ngx_str_t       *blob,
-                                             jm_gzip_piece_t *piece);
+                                             const char *field, ngx_str_t blob,
+                                             jm_gzip_piece_t         *piece,
+                                             ngx_junkmail_api_part_t *part);
+
+static ngx_uint_t ngx_junkmail_email_inline(ngx_str_t       *blob,
+                                            jm_gzip_piece_t *piece);
 
 
 /* The list. */

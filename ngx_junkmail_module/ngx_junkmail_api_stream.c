@@ -330,6 +330,9 @@ ngx_junkmail_api_gzip(ngx_http_request_t *r)
     ngx_str_set(&h->key, "Content-Encoding");
     ngx_str_set(&h->value, "gzip");
     h->lowcase_key = NULL;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
 
     r->headers_out.content_encoding = h;
 

@@ -15,6 +15,10 @@
 #define NGX_JUNKMAIL_EVENT_ID     "{\"id\":\""
 #define NGX_JUNKMAIL_EVENT_ID_END "\","
 
+#define ngx_junkmail_event_text(reply, text)                                  \
+    (text)->data = (u_char *) (reply)->str;                                   \
+    (text)->len = (reply)->len
+
 
 ngx_int_t
 ngx_junkmail_cursor_parse(ngx_str_t *text, ngx_junkmail_cursor_t *c)
@@ -164,4 +168,63 @@ ngx_junkmail_event_free(ngx_junkmail_event_t *e)
     if (--e->refs == 0) {
         ngx_free(e);
     }
+}
+
+
+/* Entries of the log. */
+
+
+ngx_junkmail_event_t *
+ngx_junkmail_event_read(redisReply *entry)
+{
+    size_t      i;
+    ngx_str_t   id, address, json;
+    redisReply *fields, **f;
+
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2
+        || entry->element[0]->str == NULL
+        || entry->element[1]->type != REDIS_REPLY_ARRAY)
+    {
+        return NULL;
+    }
+
+    ngx_junkmail_event_text(entry->element[0], &id);
+    ngx_str_null(&address);
+    ngx_str_set(&json, "\"type\":\"unknown\"}");
+
+    fields = entry->element[1];
+
+    for (i = 0; i + 1 < fields->elements; i += 2) {
+        f = &fields->element[i];
+
+        if (f[0]->str == NULL || f[0]->len != 1 || f[1]->str == NULL) {
+            continue;
+        }
+
+        if (f[0]->str[0] == 'a') {
+            ngx_junkmail_event_text(f[1], &address);
+
+        } else if (f[0]->str[0] == 'j') {
+            ngx_junkmail_event_text(f[1], &json);
+        }
+    }
+
+    return ngx_junkmail_event_make(JM_WS_TEXT, &id, &address, &json);
+}
+
+
+ngx_int_t
+ngx_junkmail_event_place(redisReply *entry, ngx_junkmail_cursor_t *c)
+{
+    ngx_str_t id;
+
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements == 0
+        || entry->element[0]->str == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_junkmail_event_text(entry->element[0], &id);
+
+    return ngx_junkmail_cursor_parse(&id, c);
 }

@@ -10,6 +10,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <hiredis/hiredis.h>
+
 #define NGX_JUNKMAIL_CURSOR_LEN (NGX_INT64_LEN + 1 + NGX_INT64_LEN)
 
 /* A position in the log: the id of the entry after which one reads on. */
@@ -54,6 +56,16 @@ ngx_junkmail_event_t *ngx_junkmail_event_make(ngx_uint_t opcode, ngx_str_t *id,
  * is sent, with room for `more` behind them.
  */
 ngx_junkmail_event_t *ngx_junkmail_event_alloc(size_t frame, size_t more);
+
+/*
+ * An entry of the log as XRANGE gives it, [id, [name, value, …]], with the
+ * fields `a` and `j`.  NULL without memory or when it is none.
+ */
+ngx_junkmail_event_t *ngx_junkmail_event_read(redisReply *entry);
+
+/* Its id alone: NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_junkmail_event_place(redisReply            *entry,
+                                   ngx_junkmail_cursor_t *c);
 
 void ngx_junkmail_event_free(ngx_junkmail_event_t *e); /* drops a reference */
 

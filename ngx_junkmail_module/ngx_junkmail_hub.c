@@ -98,9 +98,6 @@ static ngx_int_t ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l,
                                          redisReply *reply, ngx_uint_t i);
 static ngx_int_t ngx_junkmail_hub_share(ngx_junkmail_watch_t *w,
                                         redisReply *reply, ngx_uint_t i);
-static ngx_junkmail_event_t *ngx_junkmail_hub_event(redisReply *entry);
-static ngx_int_t             ngx_junkmail_hub_entry_id(redisReply            *entry,
-                                                       ngx_junkmail_cursor_t *c);
 
 
 static ngx_junkmail_redis_listener_t ngx_junkmail_hub_listener = {
@@ -167,6 +164,10 @@ ngx_junkmail_hub_join(ngx_junkmail_listener_t *l, ngx_str_t *account,
 
     l->reader.watch = w;
     l->reader.listener = l;
+
+    /* What was said of the key since the handshake was not said to us. */
+
+    l->reader.check = 1;
 
     ngx_queue_insert_tail(&w->replay, &l->queue);
 
@@ -435,6 +436,7 @@ ngx_junkmail_hub_rejoin(ngx_junkmail_watch_t *w, ngx_uint_t check)
 
         if (check) {
             l->reader.check = 1;
+            l->reader.recheck = 1;
             l->reader.sound = 0;
         }
 
@@ -586,6 +588,7 @@ ngx_junkmail_hub_send(ngx_junkmail_reader_t *r)
 
     if (r->check) {
         ask->handler = ngx_junkmail_hub_checked;
+        r->recheck = 0;
 
         ngx_str_set(&argv[0], "FCALL_RO");
         ngx_str_set(&argv[1], "jm_log_open");
@@ -673,7 +676,6 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, redisReply *reply)
 {
     redisReply             **e;
     ngx_str_t                status, newest;
-    ngx_uint_t               reset;
     ngx_junkmail_listener_t *l;
 
     e = reply->element;
@@ -702,12 +704,12 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, redisReply *reply)
 
     ngx_junkmail_hub_text(e[2], &newest);
 
-    reset = e[3]->str != NULL ? e[3]->str[0] == '1' : e[3]->integer == 1;
-
-    r->check = 0;
+    r->check = r->recheck;
     r->sound = 1;
 
-    if (reset && ngx_junkmail_cursor_parse(&newest, &r->cursor) == NGX_OK) {
+    if (e[3]->integer == 1
+        && ngx_junkmail_cursor_parse(&newest, &r->cursor) == NGX_OK)
+    {
         l->ops->reset(l, &newest);
     }
 
@@ -729,7 +731,7 @@ ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
 
     full = reply->elements > JM_LOG_PAGE;
     present = reply->elements != 0
-              && ngx_junkmail_hub_entry_id(reply->element[0], &first) == NGX_OK
+              && ngx_junkmail_event_place(reply->element[0], &first) == NGX_OK
               && ngx_junkmail_cursor_cmp(&first, &r->cursor) == 0;
 
     if (full && !present && !r->sound
@@ -788,12 +790,12 @@ ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l, redisReply *reply,
             return NGX_AGAIN;
         }
 
-        e = ngx_junkmail_hub_event(reply->element[i]);
+        e = ngx_junkmail_event_read(reply->element[i]);
         if (e == NULL) {
             return NGX_ERROR;
         }
 
-        (void) ngx_junkmail_hub_entry_id(reply->element[i], &l->reader.cursor);
+        (void) ngx_junkmail_event_place(reply->element[i], &l->reader.cursor);
 
         rc = l->ops->event(l, e);
         ngx_junkmail_event_free(e);
@@ -818,12 +820,12 @@ ngx_junkmail_hub_share(ngx_junkmail_watch_t *w, redisReply *reply,
 
     for (/* void */; i < reply->elements; i++) {
 
-        e = ngx_junkmail_hub_event(reply->element[i]);
+        e = ngx_junkmail_event_read(reply->element[i]);
         if (e == NULL) {
             return NGX_ERROR;
         }
 
-        (void) ngx_junkmail_hub_entry_id(reply->element[i], cursor);
+        (void) ngx_junkmail_event_place(reply->element[i], cursor);
 
         for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
              q = ngx_queue_next(q))
@@ -840,62 +842,4 @@ ngx_junkmail_hub_share(ngx_junkmail_watch_t *w, redisReply *reply,
     }
 
     return NGX_OK;
-}
-
-
-/* An entry of the log: its id and the fields `a` and `j`. */
-
-static ngx_junkmail_event_t *
-ngx_junkmail_hub_event(redisReply *entry)
-{
-    size_t      i;
-    ngx_str_t   id, address, json;
-    redisReply *fields, **f;
-
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2
-        || entry->element[0]->str == NULL
-        || entry->element[1]->type != REDIS_REPLY_ARRAY)
-    {
-        return NULL;
-    }
-
-    ngx_junkmail_hub_text(entry->element[0], &id);
-    ngx_str_null(&address);
-    ngx_str_set(&json, "\"type\":\"unknown\"}");
-
-    fields = entry->element[1];
-
-    for (i = 0; i + 1 < fields->elements; i += 2) {
-        f = &fields->element[i];
-
-        if (f[0]->str == NULL || f[0]->len != 1 || f[1]->str == NULL) {
-            continue;
-        }
-
-        if (f[0]->str[0] == 'a') {
-            ngx_junkmail_hub_text(f[1], &address);
-
-        } else if (f[0]->str[0] == 'j') {
-            ngx_junkmail_hub_text(f[1], &json);
-        }
-    }
-
-    return ngx_junkmail_event_make(JM_WS_TEXT, &id, &address, &json);
-}
-
-
-static ngx_int_t
-ngx_junkmail_hub_entry_id(redisReply *entry, ngx_junkmail_cursor_t *c)
-{
-    ngx_str_t id;
-
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements == 0
-        || entry->element[0]->str == NULL)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_junkmail_hub_text(entry->element[0], &id);
-
-    return ngx_junkmail_cursor_parse(&id, c);
 }

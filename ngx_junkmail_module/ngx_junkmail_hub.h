@@ -40,11 +40,12 @@ typedef struct {
     ngx_junkmail_listener_t *listener;    /* NULL: the watch's own reader */
     ngx_junkmail_cursor_t    cursor;      /* of the last event delivered */
     unsigned                 waiting : 1; /* in one of the hub's queues */
-    unsigned check : 1;  /* ask jm_log_open before the next page */
-    unsigned sound : 1;  /* it has just said that nothing is missing */
-    unsigned again : 1;  /* woken while a command was in flight */
-    unsigned paused : 1; /* the listener has enough for now */
-    unsigned live : 1;   /* the watch reads for this listener */
+    unsigned check : 1;   /* ask jm_log_open before the next page */
+    unsigned recheck : 1; /* and once more: the answer on its way is old */
+    unsigned sound : 1;   /* it has just said that nothing is missing */
+    unsigned again : 1;   /* woken while a command was in flight */
+    unsigned paused : 1;  /* the listener has enough for now */
+    unsigned live : 1;    /* the watch reads for this listener */
 } ngx_junkmail_reader_t;
 
 /* Owned by the caller, who sets `ops` and `data`; zeroed otherwise. */

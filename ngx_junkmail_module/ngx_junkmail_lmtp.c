@@ -41,6 +41,9 @@
 #define NGX_JUNKMAIL_LMTP_8BITMIME   0x08
 #define NGX_JUNKMAIL_LMTP_SIZE       0x10
 
+/* The first digit of a reply's code. */
+#define ngx_junkmail_lmtp_class(lmtp) ((lmtp)->reply.code / 100)
+
 /* With these the whole transaction is one write. */
 #define NGX_JUNKMAIL_LMTP_WHOLE                                               \
     (NGX_JUNKMAIL_LMTP_PIPELINING | NGX_JUNKMAIL_LMTP_CHUNKING                \
@@ -84,7 +87,6 @@ typedef struct {
     unsigned written : 1; /* the whole message, to the socket */
 } ngx_junkmail_lmtp_t;
 
-static void ngx_junkmail_lmtp_cleanup(void *data);
 static void ngx_junkmail_lmtp_try(ngx_junkmail_lmtp_t *lmtp);
 static void ngx_junkmail_lmtp_read(ngx_event_t *rev);
 static void ngx_junkmail_lmtp_write(ngx_event_t *wev);
@@ -99,9 +101,8 @@ static ngx_int_t ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp);
 static ngx_int_t ngx_junkmail_lmtp_rcpt(ngx_junkmail_lmtp_t *lmtp);
 static ngx_int_t ngx_junkmail_lmtp_data(ngx_junkmail_lmtp_t *lmtp);
 static ngx_int_t ngx_junkmail_lmtp_message(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_class(ngx_junkmail_lmtp_t *lmtp);
 static void      ngx_junkmail_lmtp_worst(ngx_junkmail_lmtp_t *lmtp);
-static void      ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp);
 
 static ngx_int_t ngx_junkmail_lmtp_flush(ngx_junkmail_lmtp_t *lmtp);
 static ngx_int_t ngx_junkmail_lmtp_fill(ngx_junkmail_lmtp_t *lmtp);
@@ -116,7 +117,7 @@ static off_t   ngx_junkmail_lmtp_size(ngx_junkmail_lmtp_t *lmtp);
 static void ngx_junkmail_lmtp_failed(ngx_junkmail_lmtp_t *lmtp,
                                      const char          *why);
 static void ngx_junkmail_lmtp_done(ngx_junkmail_lmtp_t *lmtp);
-static void ngx_junkmail_lmtp_close(ngx_junkmail_lmtp_t *lmtp);
+static void ngx_junkmail_lmtp_close(void *data);
 
 /*
  * What to do with a whole reply, by state.  NGX_OK: go on; NGX_DONE: the
@@ -167,7 +168,7 @@ ngx_junkmail_lmtp_send(ngx_junkmail_lmtp_request_t *request)
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_junkmail_lmtp_cleanup;
+    cln->handler = ngx_junkmail_lmtp_close;
     cln->data = lmtp;
 
     lmtp->request = request;
@@ -180,13 +181,6 @@ ngx_junkmail_lmtp_send(ngx_junkmail_lmtp_request_t *request)
     ngx_junkmail_lmtp_try(lmtp);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_junkmail_lmtp_cleanup(void *data)
-{
-    ngx_junkmail_lmtp_close(data);
 }
 
 
@@ -370,6 +364,12 @@ ngx_junkmail_lmtp_replies(ngx_junkmail_lmtp_t *lmtp, size_t n)
                        (int) lmtp->state, lmtp->reply.code,
                        lmtp->reply.text.len, lmtp->reply.text.data);
 
+        if (ngx_junkmail_lmtp_class(lmtp) == 3
+            && lmtp->state != NGX_JUNKMAIL_LMTP_DATA)
+        {
+            return NGX_ERROR;
+        }
+
         rc = ngx_junkmail_lmtp_states[lmtp->state](lmtp);
 
         if (rc != NGX_OK) {
@@ -402,8 +402,7 @@ static ngx_int_t
 ngx_junkmail_lmtp_greeting(ngx_junkmail_lmtp_t *lmtp)
 {
     if (ngx_junkmail_lmtp_class(lmtp) != 2) {
-        ngx_junkmail_lmtp_unfit(lmtp);
-        return NGX_DONE;
+        return ngx_junkmail_lmtp_unfit(lmtp);
     }
 
     lmtp->last = ngx_slprintf(lmtp->last, lmtp->out + NGX_JUNKMAIL_LMTP_OUT,
@@ -420,8 +419,7 @@ ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp)
     ngx_uint_t n;
 
     if (ngx_junkmail_lmtp_class(lmtp) != 2) {
-        ngx_junkmail_lmtp_unfit(lmtp);
-        return NGX_DONE;
+        return ngx_junkmail_lmtp_unfit(lmtp);
     }
 
     n = lmtp->request->recipients->nelts;
@@ -447,10 +445,6 @@ ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp)
 static ngx_int_t
 ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp)
 {
-    if (ngx_junkmail_lmtp_class(lmtp) == 3) {
-        return NGX_ERROR;
-    }
-
     if (ngx_junkmail_lmtp_class(lmtp) != 2) {
         ngx_junkmail_lmtp_worst(lmtp);
         return NGX_DONE;
@@ -466,10 +460,6 @@ ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp)
 static ngx_int_t
 ngx_junkmail_lmtp_rcpt(ngx_junkmail_lmtp_t *lmtp)
 {
-    if (ngx_junkmail_lmtp_class(lmtp) == 3) {
-        return NGX_ERROR;
-    }
-
     if (ngx_junkmail_lmtp_class(lmtp) == 2) {
         lmtp->accepted++;
 
@@ -520,22 +510,9 @@ ngx_junkmail_lmtp_data(ngx_junkmail_lmtp_t *lmtp)
 static ngx_int_t
 ngx_junkmail_lmtp_message(ngx_junkmail_lmtp_t *lmtp)
 {
-    if (ngx_junkmail_lmtp_class(lmtp) == 3) {
-        return NGX_ERROR;
-    }
-
     ngx_junkmail_lmtp_worst(lmtp);
 
     return --lmtp->accepted == 0 ? NGX_DONE : NGX_OK;
-}
-
-
-/* The first digit of the reply's code. */
-
-static ngx_int_t
-ngx_junkmail_lmtp_class(ngx_junkmail_lmtp_t *lmtp)
-{
-    return (ngx_int_t) lmtp->reply.code / 100;
 }
 
 
@@ -597,7 +574,7 @@ ngx_junkmail_lmtp_worst(ngx_junkmail_lmtp_t *lmtp)
 
 /* The server speaks, but cannot serve now (421), or no LMTP at all. */
 
-static void
+static ngx_int_t
 ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp)
 {
     ngx_log_error(NGX_LOG_ERR, lmtp->request->log, 0,
@@ -607,6 +584,8 @@ ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp)
 
     lmtp->code = 451;
     lmtp->request->reply = ngx_junkmail_lmtp_away;
+
+    return NGX_DONE;
 }
 
 
@@ -666,19 +645,12 @@ ngx_junkmail_lmtp_fill(ngx_junkmail_lmtp_t *lmtp)
 
     while (lmtp->step < lmtp->allowed) {
 
-        if (lmtp->step == lmtp->request->recipients->nelts + 2) {
-            rc = ngx_junkmail_lmtp_body(lmtp);
+        rc = (lmtp->step == lmtp->request->recipients->nelts + 2)
+                 ? ngx_junkmail_lmtp_body(lmtp)
+                 : ngx_junkmail_lmtp_command(lmtp);
 
-        } else {
-            rc = ngx_junkmail_lmtp_command(lmtp);
-        }
-
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (rc == NGX_AGAIN) {
-            break;
+        if (rc != NGX_OK) {
+            return rc == NGX_AGAIN ? NGX_OK : NGX_ERROR;
         }
 
         lmtp->step++;
@@ -907,8 +879,12 @@ ngx_junkmail_lmtp_done(ngx_junkmail_lmtp_t *lmtp)
 
 
 static void
-ngx_junkmail_lmtp_close(ngx_junkmail_lmtp_t *lmtp)
+ngx_junkmail_lmtp_close(void *data)
 {
+    ngx_junkmail_lmtp_t *lmtp;
+
+    lmtp = data;
+
     if (lmtp->peer.connection != NULL) {
         ngx_close_connection(lmtp->peer.connection);
         lmtp->peer.connection = NULL;

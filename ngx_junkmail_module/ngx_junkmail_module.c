@@ -17,6 +17,7 @@
 
 
 static void *ngx_junkmail_create_conf(ngx_cycle_t *cycle);
+static char *ngx_junkmail_init_conf(ngx_cycle_t *cycle, void *conf);
 static char *ngx_junkmail_block(ngx_conf_t *cf, ngx_command_t *cmd,
                                 void *conf);
 static char *ngx_junkmail_redis(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -50,7 +51,7 @@ static ngx_command_t ngx_junkmail_commands[] = {
 
 static ngx_core_module_t ngx_junkmail_module_ctx = { ngx_string("junkmail"),
                                                      ngx_junkmail_create_conf,
-                                                     NULL };
+                                                     ngx_junkmail_init_conf };
 
 
 ngx_module_t ngx_junkmail_module = { NGX_MODULE_V1,
@@ -79,6 +80,7 @@ ngx_junkmail_create_conf(ngx_cycle_t *cycle)
      *     jcf->redis_user = { 0, NULL };
      *     jcf->redis_password = { 0, NULL };
      *     jcf->zone = NULL;
+     *     jcf->wanted_by = { 0, NULL };
      */
 
     jcf = ngx_pcalloc(cycle->pool, sizeof(ngx_junkmail_conf_t));
@@ -96,6 +98,25 @@ ngx_junkmail_create_conf(ngx_cycle_t *cycle)
     }
 
     return jcf;
+}
+
+
+/* The whole configuration has been read, whatever the order of its blocks. */
+
+static char *
+ngx_junkmail_init_conf(ngx_cycle_t *cycle, void *conf)
+{
+    ngx_junkmail_conf_t *jcf = conf;
+
+    if (jcf->wanted_by.len && jcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"%V\" needs a \"junkmail\" block with \"redis\" in "
+                      "the main context",
+                      &jcf->wanted_by);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -123,14 +144,18 @@ ngx_junkmail_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (jcf->redis.sockaddr == NULL) {
-        return "has no \"redis\" directive";
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"junkmail\" block has no \"redis\" directive");
+        return NGX_CONF_ERROR;
     }
 
     ngx_conf_init_msec_value(jcf->redis_timeout, 5000);
     ngx_conf_init_size_value(jcf->zone_size, NGX_JUNKMAIL_ZONE_SIZE);
 
     if (jcf->redis_timeout == 0) {
-        return "has a \"redis_timeout\" of zero";
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"redis_timeout\" must not be zero");
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_junkmail_stats_zone(cf, jcf) != NGX_OK) {

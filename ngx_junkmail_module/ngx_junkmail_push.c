@@ -51,35 +51,46 @@ typedef struct {
 
 
 static ngx_uint_t ngx_junkmail_push_has_body(ngx_http_request_t *r);
-static void       ngx_junkmail_push_read_headers(ngx_http_request_t          *r,
-                                                 ngx_junkmail_push_headers_t *h);
-static void       ngx_junkmail_push_upgrade(ngx_junkmail_push_headers_t *h,
-                                            jm_str_t                     value);
-static void       ngx_junkmail_push_connection(ngx_junkmail_push_headers_t *h,
-                                               jm_str_t                     value);
-static void       ngx_junkmail_push_key(ngx_junkmail_push_headers_t *h,
-                                        jm_str_t                     value);
-static void       ngx_junkmail_push_version(ngx_junkmail_push_headers_t *h,
-                                            jm_str_t                     value);
-static void       ngx_junkmail_push_protocol(ngx_junkmail_push_headers_t *h,
-                                             jm_str_t                     value);
-static ngx_int_t  ngx_junkmail_push_other_version(ngx_http_request_t *r);
-static ngx_int_t  ngx_junkmail_push_identify(ngx_http_request_t          *r,
-                                             ngx_junkmail_push_headers_t *h);
-static ngx_int_t  ngx_junkmail_push_query(ngx_http_request_t  *r,
-                                          ngx_junkmail_push_t *p,
-                                          const char         **field);
-static ngx_int_t  ngx_junkmail_push_since(ngx_http_request_t  *r,
-                                          ngx_junkmail_push_t *p,
-                                          ngx_str_t           *value);
-static ngx_int_t  ngx_junkmail_push_ask(ngx_http_request_t  *r,
-                                        ngx_junkmail_push_t *p);
-static void       ngx_junkmail_push_answer(void *data, redisReply *reply);
-static ngx_int_t  ngx_junkmail_push_opened(ngx_junkmail_push_t *p,
-                                           redisReply          *reply,
-                                           const char         **error);
-static ngx_int_t  ngx_junkmail_push_take_places(ngx_http_request_t  *r,
-                                                ngx_junkmail_push_t *p);
+
+static void ngx_junkmail_push_read_headers(ngx_http_request_t          *r,
+                                           ngx_junkmail_push_headers_t *h);
+
+static void ngx_junkmail_push_upgrade(ngx_junkmail_push_headers_t *h,
+                                      jm_str_t                     value);
+static void ngx_junkmail_push_connection(ngx_junkmail_push_headers_t *h,
+                                         jm_str_t                     value);
+static void ngx_junkmail_push_key(ngx_junkmail_push_headers_t *h,
+                                  jm_str_t                     value);
+static void ngx_junkmail_push_version(ngx_junkmail_push_headers_t *h,
+                                      jm_str_t                     value);
+static void ngx_junkmail_push_protocol(ngx_junkmail_push_headers_t *h,
+                                       jm_str_t                     value);
+
+static ngx_int_t ngx_junkmail_push_other_version(ngx_http_request_t *r);
+
+static ngx_int_t ngx_junkmail_push_identify(ngx_http_request_t          *r,
+                                            ngx_junkmail_push_headers_t *h);
+
+static ngx_int_t ngx_junkmail_push_query(ngx_http_request_t  *r,
+                                         ngx_junkmail_push_t *p,
+                                         const char         **field);
+
+static ngx_int_t ngx_junkmail_push_since(ngx_http_request_t  *r,
+                                         ngx_junkmail_push_t *p,
+                                         ngx_str_t           *value);
+
+static ngx_int_t ngx_junkmail_push_ask(ngx_http_request_t  *r,
+                                       ngx_junkmail_push_t *p);
+
+static void ngx_junkmail_push_answer(void *data, redisReply *reply);
+
+static ngx_int_t ngx_junkmail_push_opened(ngx_junkmail_push_t *p,
+                                          redisReply          *reply,
+                                          const char         **error);
+
+static ngx_int_t ngx_junkmail_push_take_places(ngx_http_request_t  *r,
+                                               ngx_junkmail_push_t *p);
+
 static ngx_junkmail_event_t *ngx_junkmail_push_accept(ngx_http_request_t  *r,
                                                       ngx_junkmail_push_t *p);
 
@@ -581,7 +592,7 @@ ngx_junkmail_push_opened(ngx_junkmail_push_t *p, redisReply *reply,
     p->start.len = e[1]->len;
     p->newest.data = (u_char *) e[2]->str;
     p->newest.len = e[2]->len;
-    p->reset = e[3]->str != NULL ? e[3]->str[0] == '1' : e[3]->integer == 1;
+    p->reset = e[3]->integer == 1;
 
     return NGX_OK;
 }

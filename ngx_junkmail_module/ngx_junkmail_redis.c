@@ -22,47 +22,14 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include <hiredis/async.h>
-
-#include "ngx_junkmail.h"
 #include "ngx_junkmail_redis.h"
 #include "ngx_junkmail_redis_event.h"
+#include "ngx_junkmail_redis_link.h"
 
 
 #define NGX_JUNKMAIL_REDIS_IN_FLIGHT   1024
-#define NGX_JUNKMAIL_REDIS_BACKOFF     100   /* ms; doubled */
-#define NGX_JUNKMAIL_REDIS_BACKOFF_MAX 2000  /* ms */
-#define NGX_JUNKMAIL_REDIS_ALIVE       10000 /* ms between signs of life */
-
-/* A channel nobody publishes to; see ngx_junkmail_redis_alive(). */
-#define NGX_JUNKMAIL_REDIS_GUARD "jm:guard"
-
-
-typedef enum {
-    NGX_JUNKMAIL_REDIS_OFF = 0,    /* no context; the timer may be running */
-    NGX_JUNKMAIL_REDIS_CONNECTING, /* AUTH and PING are on their way */
-    NGX_JUNKMAIL_REDIS_UP,         /* PING was answered */
-    NGX_JUNKMAIL_REDIS_CLOSING     /* given up; hiredis has yet to let go */
-} ngx_junkmail_redis_state_e;
-
-
-typedef struct ngx_junkmail_redis_link_s ngx_junkmail_redis_link_t;
-
-struct ngx_junkmail_redis_link_s {
-    const char                *name;
-    ngx_junkmail_redis_state_e state;
-    redisAsyncContext         *ac;
-    ngx_queue_t                asks; /* oldest first */
-    ngx_uint_t                 nasks;
-    ngx_uint_t                 foreign; /* asks that are not our own */
-    ngx_msec_t                 backoff;
-    ngx_event_t                deadline;
-    ngx_event_t                reconnect;
-    void (*up)(ngx_junkmail_redis_link_t *link);
-    void (*down)(ngx_junkmail_redis_link_t *link);
-    unsigned failed : 1;  /* since it was last up */
-    unsigned exiting : 1; /* the worker ends: no reply, no reconnection */
-};
+#define NGX_JUNKMAIL_REDIS_BACKOFF     100  /* ms; doubled */
+#define NGX_JUNKMAIL_REDIS_BACKOFF_MAX 2000 /* ms */
 
 
 typedef struct {
@@ -80,7 +47,6 @@ static ngx_int_t ngx_junkmail_redis_connect(ngx_junkmail_redis_link_t *link);
 static redisAsyncContext *ngx_junkmail_redis_open(void);
 static ngx_int_t ngx_junkmail_redis_greet(ngx_junkmail_redis_link_t *link);
 static void      ngx_junkmail_redis_greeted(void *data, redisReply *reply);
-static void      ngx_junkmail_redis_close(ngx_junkmail_redis_link_t *link);
 static void      ngx_junkmail_redis_gone(void *data);
 static void      ngx_junkmail_redis_reconnect(ngx_event_t *ev);
 static ngx_int_t ngx_junkmail_redis_ask(ngx_junkmail_redis_link_t *link,
@@ -90,20 +56,10 @@ static ngx_int_t ngx_junkmail_redis_ask(ngx_junkmail_redis_link_t *link,
                                         ngx_uint_t argc, ngx_str_t *argv);
 static ngx_pool_cleanup_t *ngx_junkmail_redis_cleanup_get(ngx_pool_t *pool);
 static void                ngx_junkmail_redis_forget(void *data);
-static void      ngx_junkmail_redis_answer(redisAsyncContext *ac, void *reply,
-                                           void *privdata);
-static void      ngx_junkmail_redis_ask_free(ngx_junkmail_redis_ask_t *ask);
-static void      ngx_junkmail_redis_deadline(ngx_event_t *ev);
-static int       ngx_junkmail_redis_send(ngx_junkmail_redis_link_t *link,
-                                         redisCallbackFn *fn, void *data,
-                                         ngx_uint_t argc, ngx_str_t *argv);
-static ngx_int_t ngx_junkmail_redis_channel_send(ngx_str_t *verb,
-                                                 ngx_str_t *channel);
-static void      ngx_junkmail_redis_pubsub_up(ngx_junkmail_redis_link_t *link);
-static void ngx_junkmail_redis_pubsub_down(ngx_junkmail_redis_link_t *link);
-static void ngx_junkmail_redis_alive(ngx_event_t *ev);
-static void ngx_junkmail_redis_pushed(redisAsyncContext *ac, void *reply,
+static void ngx_junkmail_redis_answer(redisAsyncContext *ac, void *reply,
                                       void *privdata);
+static void ngx_junkmail_redis_ask_free(ngx_junkmail_redis_ask_t *ask);
+static void ngx_junkmail_redis_deadline(ngx_event_t *ev);
 static void ngx_junkmail_redis_link_exit(ngx_junkmail_redis_link_t *link);
 
 
@@ -111,20 +67,8 @@ static ngx_junkmail_redis_link_t ngx_junkmail_redis_commands = {
     .name = "command"
 };
 
-static ngx_junkmail_redis_link_t ngx_junkmail_redis_pubsub = {
-    .name = "subscription",
-    .up = ngx_junkmail_redis_pubsub_up,
-    .down = ngx_junkmail_redis_pubsub_down
-};
 
-static ngx_junkmail_redis_listener_t *ngx_junkmail_redis_listener;
-
-/* ngx_str_node_t: the channels wanted, subscribed or not yet. */
-static ngx_rbtree_t         ngx_junkmail_redis_channels;
-static ngx_rbtree_node_t    ngx_junkmail_redis_sentinel;
-static ngx_event_t          ngx_junkmail_redis_alive_timer;
-static ngx_uint_t           ngx_junkmail_redis_unanswered;
-static ngx_junkmail_conf_t *ngx_junkmail_redis_conf;
+ngx_junkmail_conf_t *ngx_junkmail_redis_conf;
 
 /* Marks a spent cleanup of ours that the next ask of the pool may reuse. */
 static u_char ngx_junkmail_redis_spent;
@@ -159,9 +103,6 @@ ngx_junkmail_redis_init(ngx_cycle_t *cycle)
         return NGX_OK; /* no junkmail {} block, so nobody will ask */
     }
 
-    ngx_rbtree_init(&ngx_junkmail_redis_channels, &ngx_junkmail_redis_sentinel,
-                    ngx_str_rbtree_insert_value);
-
     for (i = 0; i < 2; i++) {
         link = links[i];
 
@@ -178,10 +119,7 @@ ngx_junkmail_redis_init(ngx_cycle_t *cycle)
         link->reconnect.cancelable = 1;
     }
 
-    ngx_junkmail_redis_alive_timer.handler = ngx_junkmail_redis_alive;
-    ngx_junkmail_redis_alive_timer.data = &ngx_junkmail_redis_pubsub;
-    ngx_junkmail_redis_alive_timer.log = cycle->log;
-    ngx_junkmail_redis_alive_timer.cancelable = 1;
+    ngx_junkmail_redis_pubsub_init(cycle);
 
     for (i = 0; i < 2; i++) {
         if (ngx_junkmail_redis_connect(links[i]) != NGX_OK) {
@@ -196,24 +134,14 @@ ngx_junkmail_redis_init(ngx_cycle_t *cycle)
 void
 ngx_junkmail_redis_exit(ngx_cycle_t *cycle)
 {
-    ngx_str_node_t    *node;
-    ngx_rbtree_node_t *root;
-
     if (ngx_junkmail_redis_conf == NULL) {
         return;
     }
 
-    ngx_junkmail_redis_listener = NULL;
+    ngx_junkmail_redis_pubsub_exit();
 
     ngx_junkmail_redis_link_exit(&ngx_junkmail_redis_commands);
     ngx_junkmail_redis_link_exit(&ngx_junkmail_redis_pubsub);
-
-    while (ngx_junkmail_redis_channels.root != &ngx_junkmail_redis_sentinel) {
-        root = ngx_junkmail_redis_channels.root;
-        node = (ngx_str_node_t *) root;
-        ngx_rbtree_delete(&ngx_junkmail_redis_channels, root);
-        ngx_free(node);
-    }
 
     ngx_junkmail_redis_conf = NULL;
 }
@@ -404,12 +332,7 @@ ngx_junkmail_redis_greeted(void *data, redisReply *reply)
 }
 
 
-/*
- * Gives a link up.  Within a callback of hiredis' the context lives on until
- * that returns; CLOSING keeps commands away from it.
- */
-
-static void
+void
 ngx_junkmail_redis_close(ngx_junkmail_redis_link_t *link)
 {
     if (link->ac == NULL || link->state == NGX_JUNKMAIL_REDIS_CLOSING) {
@@ -541,7 +464,7 @@ ngx_junkmail_redis_ask(ngx_junkmail_redis_link_t *link, ngx_pool_t *pool,
 
     if (ngx_junkmail_redis_send(link, ngx_junkmail_redis_answer, ask, argc,
                                 argv)
-        != REDIS_OK)
+        != NGX_OK)
     {
         ngx_free(ask);
         return NGX_ERROR;
@@ -695,7 +618,7 @@ ngx_junkmail_redis_deadline(ngx_event_t *ev)
 }
 
 
-static int
+ngx_int_t
 ngx_junkmail_redis_send(ngx_junkmail_redis_link_t *link, redisCallbackFn *fn,
                         void *data, ngx_uint_t argc, ngx_str_t *argv)
 {
@@ -708,14 +631,14 @@ ngx_junkmail_redis_send(ngx_junkmail_redis_link_t *link, redisCallbackFn *fn,
     len = fixed_len;
 
     if (argc == 0) {
-        return REDIS_ERR;
+        return NGX_ERROR;
     }
 
     if (argc > 32) {
         arg = ngx_alloc(argc * (sizeof(char *) + sizeof(size_t)),
                         ngx_cycle->log);
         if (arg == NULL) {
-            return REDIS_ERR;
+            return NGX_ERROR;
         }
 
         len = (size_t *) (arg + argc);
@@ -732,233 +655,5 @@ ngx_junkmail_redis_send(ngx_junkmail_redis_link_t *link, redisCallbackFn *fn,
         ngx_free(arg);
     }
 
-    return rc;
-}
-
-
-/* Subscriptions. */
-
-
-void
-ngx_junkmail_redis_listen(ngx_junkmail_redis_listener_t *listener)
-{
-    ngx_junkmail_redis_listener = listener;
-}
-
-
-ngx_int_t
-ngx_junkmail_redis_subscribe(ngx_str_t *channel)
-{
-    uint32_t        hash;
-    ngx_str_t       verb = ngx_string("SUBSCRIBE");
-    ngx_str_node_t *node;
-
-    if (ngx_junkmail_redis_conf == NULL) {
-        return NGX_ERROR;
-    }
-
-    hash = ngx_crc32_short(channel->data, channel->len);
-
-    if (ngx_str_rbtree_lookup(&ngx_junkmail_redis_channels, channel, hash)) {
-        return NGX_OK;
-    }
-
-    node = ngx_alloc(sizeof(ngx_str_node_t) + channel->len, ngx_cycle->log);
-    if (node == NULL) {
-        return NGX_ERROR;
-    }
-
-    node->node.key = hash;
-    node->str.len = channel->len;
-    node->str.data = (u_char *) node + sizeof(ngx_str_node_t);
-    ngx_memcpy(node->str.data, channel->data, channel->len);
-
-    ngx_rbtree_insert(&ngx_junkmail_redis_channels, &node->node);
-
-    (void) ngx_junkmail_redis_channel_send(&verb, channel);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_junkmail_redis_unsubscribe(ngx_str_t *channel)
-{
-    uint32_t        hash;
-    ngx_str_t       verb = ngx_string("UNSUBSCRIBE");
-    ngx_str_node_t *node;
-
-    if (ngx_junkmail_redis_conf == NULL) {
-        return;
-    }
-
-    hash = ngx_crc32_short(channel->data, channel->len);
-
-    node = ngx_str_rbtree_lookup(&ngx_junkmail_redis_channels, channel, hash);
-    if (node == NULL) {
-        return;
-    }
-
-    ngx_rbtree_delete(&ngx_junkmail_redis_channels, &node->node);
-
-    (void) ngx_junkmail_redis_channel_send(&verb, channel);
-
-    /* Last: `channel` may be the node's own string. */
-
-    ngx_free(node);
-}
-
-
-/* While the link is down nothing is sent: its coming up subscribes to all. */
-
-static ngx_int_t
-ngx_junkmail_redis_channel_send(ngx_str_t *verb, ngx_str_t *channel)
-{
-    ngx_str_t                  argv[2];
-    ngx_junkmail_redis_link_t *link;
-
-    link = &ngx_junkmail_redis_pubsub;
-
-    if (link->state != NGX_JUNKMAIL_REDIS_UP) {
-        return NGX_DECLINED;
-    }
-
-    argv[0] = *verb;
-    argv[1] = *channel;
-
-    if (ngx_junkmail_redis_send(link, ngx_junkmail_redis_pushed, link, 2, argv)
-        != REDIS_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_junkmail_redis_pubsub_up(ngx_junkmail_redis_link_t *link)
-{
-    ngx_str_t          verb = ngx_string("SUBSCRIBE");
-    ngx_str_t          guard = ngx_string(NGX_JUNKMAIL_REDIS_GUARD);
-    ngx_str_node_t    *node;
-    ngx_rbtree_node_t *root, *n;
-
-    ngx_junkmail_redis_unanswered = 0;
-
-    /* The guard first: with it the link never leaves subscriber mode. */
-
-    (void) ngx_junkmail_redis_channel_send(&verb, &guard);
-
-    root = ngx_junkmail_redis_channels.root;
-
-    if (root != &ngx_junkmail_redis_sentinel) {
-        for (n = ngx_rbtree_min(root, &ngx_junkmail_redis_sentinel); n != NULL;
-             n = ngx_rbtree_next(&ngx_junkmail_redis_channels, n))
-        {
-            node = (ngx_str_node_t *) n;
-            (void) ngx_junkmail_redis_channel_send(&verb, &node->str);
-        }
-    }
-
-    ngx_add_timer(&ngx_junkmail_redis_alive_timer, NGX_JUNKMAIL_REDIS_ALIVE);
-}
-
-
-static void
-ngx_junkmail_redis_pubsub_down(ngx_junkmail_redis_link_t *link)
-{
-    if (ngx_junkmail_redis_alive_timer.timer_set) {
-        ngx_del_timer(&ngx_junkmail_redis_alive_timer);
-    }
-
-    if (ngx_junkmail_redis_listener != NULL) {
-        ngx_junkmail_redis_listener->lost();
-    }
-}
-
-
-/*
- * Is Redis still there?  A PING on a subscribed link confuses hiredis 0.14:
- * the answer meets a stale callback and the PING's own is kept until the link
- * breaks.  Subscribing to the guard channel once more is answered like any
- * other subscription, by every version.  Without an answer in redis_timeout
- * the link is closed.
- */
-
-static void
-ngx_junkmail_redis_alive(ngx_event_t *ev)
-{
-    ngx_str_t verb = ngx_string("SUBSCRIBE");
-    ngx_str_t guard = ngx_string(NGX_JUNKMAIL_REDIS_GUARD);
-
-    if (ngx_junkmail_redis_pubsub.state != NGX_JUNKMAIL_REDIS_UP) {
-        return;
-    }
-
-    if (ngx_junkmail_redis_unanswered
-        || ngx_junkmail_redis_channel_send(&verb, &guard) != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, NGX_ETIMEDOUT,
-                      "Redis has not answered the subscription link");
-        ngx_junkmail_redis_close(&ngx_junkmail_redis_pubsub);
-        return;
-    }
-
-    ngx_junkmail_redis_unanswered = 1;
-    ngx_add_timer(ev, ngx_junkmail_redis_conf->redis_timeout);
-}
-
-
-static void
-ngx_junkmail_redis_pushed(redisAsyncContext *ac, void *data, void *privdata)
-{
-    redisReply *reply = data;
-
-    ngx_str_t  kind, channel, payload;
-    ngx_uint_t guard;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements < 3 || reply->element[0]->type != REDIS_REPLY_STRING
-        || reply->element[1]->type != REDIS_REPLY_STRING)
-    {
-        return;
-    }
-
-    kind.data = (u_char *) reply->element[0]->str;
-    kind.len = reply->element[0]->len;
-    channel.data = (u_char *) reply->element[1]->str;
-    channel.len = reply->element[1]->len;
-
-    guard = channel.len == sizeof(NGX_JUNKMAIL_REDIS_GUARD) - 1
-            && ngx_memcmp(channel.data, NGX_JUNKMAIL_REDIS_GUARD, channel.len)
-                   == 0;
-
-    if (guard) {
-        if (ngx_junkmail_redis_unanswered) {
-            ngx_junkmail_redis_unanswered = 0;
-            ngx_add_timer(&ngx_junkmail_redis_alive_timer,
-                          NGX_JUNKMAIL_REDIS_ALIVE);
-        }
-
-        return;
-    }
-
-    if (ngx_junkmail_redis_listener == NULL) {
-        return;
-    }
-
-    if (kind.len == 9 && ngx_memcmp(kind.data, "subscribe", 9) == 0) {
-        ngx_junkmail_redis_listener->subscribed(&channel);
-        return;
-    }
-
-    if (kind.len == 7 && ngx_memcmp(kind.data, "message", 7) == 0
-        && reply->element[2]->type == REDIS_REPLY_STRING)
-    {
-        payload.data = (u_char *) reply->element[2]->str;
-        payload.len = reply->element[2]->len;
-
-        ngx_junkmail_redis_listener->message(&channel, &payload);
-    }
+    return rc == REDIS_OK ? NGX_OK : NGX_ERROR;
 }

@@ -36,19 +36,14 @@ static ngx_int_t ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp);
 static void      ngx_junkmail_smtp_cleanup(void *data);
 static void      ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp);
 
-static void ngx_junkmail_smtp_read(ngx_event_t *rev);
-static void ngx_junkmail_smtp_write(ngx_event_t *wev);
 static void ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp);
 static void ngx_junkmail_smtp_timeout(ngx_junkmail_smtp_t *smtp);
-static void ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp);
 static void ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp);
 
 static ngx_int_t ngx_junkmail_smtp_step_command(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_lookup(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_data(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_handoff(ngx_junkmail_smtp_t *smtp);
-static ngx_int_t ngx_junkmail_smtp_step_starttls(ngx_junkmail_smtp_t *smtp);
-static ngx_int_t ngx_junkmail_smtp_step_handshake(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_closing(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_linger(ngx_junkmail_smtp_t *smtp);
 
@@ -56,11 +51,7 @@ static ngx_uint_t ngx_junkmail_smtp_over(ngx_junkmail_smtp_t *smtp);
 static void       ngx_junkmail_smtp_line(ngx_junkmail_smtp_t *smtp,
                                          jm_line_status_t status, jm_str_t text);
 static ngx_int_t  ngx_junkmail_smtp_fill(ngx_junkmail_smtp_t *smtp);
-static ngx_int_t  ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp);
-static void       ngx_junkmail_smtp_handshaken(ngx_connection_t *c);
-static void       ngx_junkmail_smtp_secured(ngx_junkmail_smtp_t *smtp);
 static void       ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp);
-static void       ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp);
 
 /*
  * What the loop does in each state, and what an error is logged to have
@@ -253,7 +244,7 @@ ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp)
 /* What wakes the session. */
 
 
-static void
+void
 ngx_junkmail_smtp_read(ngx_event_t *rev)
 {
     ngx_connection_t     *c;
@@ -279,7 +270,7 @@ ngx_junkmail_smtp_read(ngx_event_t *rev)
 }
 
 
-static void
+void
 ngx_junkmail_smtp_write(ngx_event_t *wev)
 {
     ngx_connection_t     *c;
@@ -378,7 +369,7 @@ ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp)
 }
 
 
-static void
+void
 ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp)
 {
     ngx_int_t  rc;
@@ -581,57 +572,6 @@ ngx_junkmail_smtp_step_handoff(ngx_junkmail_smtp_t *smtp)
 }
 
 
-/*
- * RFC 3207, 4: TLS begins right behind the 220.  No octet may be waiting in
- * either direction: what the client sent in clear before is not part of what
- * it sends under TLS (the check of STARTTLS has refused it).
- */
-
-static ngx_int_t
-ngx_junkmail_smtp_step_starttls(ngx_junkmail_smtp_t *smtp)
-{
-    ngx_int_t              rc;
-    ngx_connection_t      *c;
-    ngx_stream_ssl_conf_t *sslcf;
-
-    rc = ngx_junkmail_smtp_flush(smtp);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    c = smtp->connection;
-    sslcf = ngx_stream_get_module_srv_conf(smtp->session,
-                                           ngx_stream_ssl_module);
-
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_HANDSHAKE);
-
-    if (ngx_ssl_create_connection(&sslcf->ssl, c, 0) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_ssl_handshake(c);
-
-    if (rc == NGX_AGAIN) {
-        ngx_add_timer(c->read, sslcf->handshake_timeout);
-        c->ssl->handler = ngx_junkmail_smtp_handshaken;
-        return NGX_AGAIN;
-    }
-
-    if (rc == NGX_OK) {
-        ngx_junkmail_smtp_secured(smtp);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_junkmail_smtp_step_handshake(ngx_junkmail_smtp_t *smtp)
-{
-    return NGX_AGAIN;
-}
-
-
 static ngx_int_t
 ngx_junkmail_smtp_step_closing(ngx_junkmail_smtp_t *smtp)
 {
@@ -727,7 +667,7 @@ ngx_junkmail_smtp_fill(ngx_junkmail_smtp_t *smtp)
 
 /* NGX_OK when all is sent; on NGX_AGAIN the write event is armed. */
 
-static ngx_int_t
+ngx_int_t
 ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp)
 {
     ssize_t           n;
@@ -796,53 +736,6 @@ ngx_junkmail_smtp_error(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
     }
 
     ngx_junkmail_smtp_reply(smtp, reply);
-}
-
-
-/* TLS. */
-
-
-static void
-ngx_junkmail_smtp_handshaken(ngx_connection_t *c)
-{
-    ngx_junkmail_smtp_t  *smtp;
-    ngx_stream_session_t *s;
-
-    s = c->data;
-    smtp = ngx_stream_get_module_ctx(s, ngx_stream_junkmail_module);
-
-    if (!c->ssl->handshaked) {
-        ngx_junkmail_smtp_finalize(smtp);
-        return;
-    }
-
-    ngx_junkmail_smtp_secured(smtp);
-    ngx_junkmail_smtp_run(smtp);
-}
-
-
-/*
- * RFC 3207, 4.2: "the server MUST discard any knowledge obtained from the
- * client" before TLS.
- */
-
-static void
-ngx_junkmail_smtp_secured(ngx_junkmail_smtp_t *smtp)
-{
-    ngx_connection_t *c;
-
-    c = smtp->connection;
-
-    /* The handshake has put its own handlers there. */
-    c->read->handler = ngx_junkmail_smtp_read;
-    c->write->handler = ngx_junkmail_smtp_write;
-
-    ngx_junkmail_smtp_rollback(smtp);
-    ngx_str_null(&smtp->helo);
-    smtp->esmtp = 0;
-    ngx_memzero(&smtp->line, sizeof(jm_smtp_line_t));
-
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
 }
 
 
@@ -934,7 +827,7 @@ ngx_junkmail_smtp_quit(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
  * return.
  */
 
-static void
+void
 ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp)
 {
     ngx_connection_t *c;

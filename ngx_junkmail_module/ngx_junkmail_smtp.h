@@ -1,8 +1,8 @@
 /*
- * The SMTP session: what its two halves share.  ngx_junkmail_smtp.c moves
- * octets, keeps time and ends the session; ngx_junkmail_smtp_command.c knows
- * the verbs and the transaction; ngx_stream_junkmail_module.c the directives
- * and variables.
+ * The SMTP session: what its parts share.  ngx_junkmail_smtp.c moves octets,
+ * keeps time and ends the session; ngx_junkmail_smtp_command.c knows the
+ * verbs, ngx_junkmail_smtp_transaction.c what they build; the directives and
+ * variables are in ngx_stream_junkmail_module.c.
  *
  * Memory: the session lives in the connection's pool, each transaction in a
  * pool of its own, so that a client that stays does not make it grow.
@@ -142,11 +142,40 @@ void ngx_junkmail_smtp_error(ngx_junkmail_smtp_t *smtp,
 /* Wakes the session from another's callback, never at once. */
 void ngx_junkmail_smtp_wake(void *data);
 
+/* The handlers of the client's connection. */
+void ngx_junkmail_smtp_read(ngx_event_t *rev);
+void ngx_junkmail_smtp_write(ngx_event_t *wev);
+
+/* Does what can be done now.  The session may be gone on return. */
+void ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp);
+
+/* Sends the replies: NGX_OK, NGX_ERROR, or NGX_AGAIN with the event armed. */
+ngx_int_t ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp);
+
+/* The end of every session, which is gone on return. */
+void ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp);
+
+
+/* ngx_junkmail_smtp_tls.c; steps as in ngx_junkmail_smtp.c */
+
+ngx_int_t ngx_junkmail_smtp_step_starttls(ngx_junkmail_smtp_t *smtp);
+ngx_int_t ngx_junkmail_smtp_step_handshake(ngx_junkmail_smtp_t *smtp);
+
 
 /* ngx_junkmail_smtp_command.c */
 
 /* Runs one command line. */
 void ngx_junkmail_smtp_command(ngx_junkmail_smtp_t *smtp, jm_str_t line);
+
+
+/* ngx_junkmail_smtp_transaction.c */
+
+/* Begins a transaction with `from`, a reverse path without brackets. */
+ngx_int_t ngx_junkmail_smtp_begin(ngx_junkmail_smtp_t *smtp, jm_str_t from);
+
+/* Starts to look a recipient up; replies at once when that is not possible. */
+void ngx_junkmail_smtp_resolve(ngx_junkmail_smtp_t *smtp,
+                               jm_address_t        *address);
 
 /* The look-up of a recipient is over: replies. */
 void ngx_junkmail_smtp_recipient(ngx_junkmail_smtp_t *smtp);

@@ -48,10 +48,9 @@
 /* The one message a client may send, and where white space may stand in it. */
 #define NGX_JUNKMAIL_WEBSOCKET_PING     "{\"type\":\"ping\"}"
 #define NGX_JUNKMAIL_WEBSOCKET_PING_LEN 15
-#define NGX_JUNKMAIL_WEBSOCKET_PING_GAPS                                      \
-    0xc183 /* before octets 0, 1, 7, …                                      \
-            */
-#define NGX_JUNKMAIL_WEBSOCKET_PING_NOT 0xff
+/* bits: octets 0, 1, 7, 8, 14, 15 */
+#define NGX_JUNKMAIL_WEBSOCKET_PING_GAPS 0xc183
+#define NGX_JUNKMAIL_WEBSOCKET_PING_NOT  0xff
 
 
 typedef struct {
@@ -83,9 +82,7 @@ static ngx_junkmail_websocket_t *
 ngx_junkmail_websocket_create(ngx_http_request_t *r, ngx_junkmail_push_t *p);
 static ngx_int_t ngx_junkmail_websocket_greet(ngx_junkmail_websocket_t *s,
                                               ngx_junkmail_push_t      *p);
-
-static ngx_int_t ngx_junkmail_websocket_tune(ngx_connection_t *c,
-                                             ngx_uint_t        nodelay);
+static ngx_int_t ngx_junkmail_websocket_tune(ngx_http_request_t *r);
 
 static void ngx_junkmail_websocket_read_handler(ngx_event_t *rev);
 static void ngx_junkmail_websocket_write_handler(ngx_event_t *wev);
@@ -130,45 +127,29 @@ static const ngx_junkmail_listener_ops_t ngx_junkmail_websocket_ops = {
 ngx_int_t
 ngx_junkmail_websocket_start(ngx_http_request_t *r, ngx_junkmail_push_t *p)
 {
-    ngx_str_t                 account, keyhash;
-    ngx_uint_t                nodelay;
-    jm_key_t                  key;
     ngx_connection_t         *c;
-    ngx_http_core_loc_conf_t *clcf;
     ngx_http_junkmail_ctx_t  *ctx;
     ngx_junkmail_websocket_t *s;
 
     c = r->connection;
+    ctx = ngx_http_junkmail_get_ctx(r);
 
     s = ngx_junkmail_websocket_create(r, p);
     if (s == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_junkmail_websocket_greet(s, p) != NGX_OK) {
-        ngx_junkmail_outbox_clear(&s->out);
-        return NGX_ERROR;
-    }
-
-    /* What outlives the request; `p->start` and `p->newest` do anyway. */
-
-    ctx = ngx_http_junkmail_get_ctx(r);
-    key = ctx->key;
-    account.data = (u_char *) key.account;
-    account.len = JM_ACCOUNT_LEN;
-    keyhash.data = (u_char *) key.hash;
-    keyhash.len = JM_HASH_LEN;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    nodelay = clcf->tcp_nodelay;
-
-    if (ngx_junkmail_hub_join(&s->listener, &account, &keyhash,
-                              p->reset ? &p->newest : &p->start)
-        != NGX_OK)
+    if (ngx_junkmail_websocket_greet(s, p) != NGX_OK
+        || ngx_junkmail_websocket_tune(r) != NGX_OK
+        || ngx_junkmail_hub_join(&s->listener, &ctx->account, &ctx->keyhash,
+                                 p->reset ? &p->newest : &p->start)
+               != NGX_OK)
     {
         ngx_junkmail_outbox_clear(&s->out);
         return NGX_ERROR;
     }
+
+    /* From here on nothing is refused; errors end the connection later. */
 
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
@@ -186,17 +167,9 @@ ngx_junkmail_websocket_start(ngx_http_request_t *r, ngx_junkmail_push_t *p)
         r->header_in->pos = r->header_in->last;
     }
 
+    /* Written now for the access log's $bytes_sent. */
+
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
-
-#if (NGX_HTTP_SSL)
-    if (c->ssl) {
-        ngx_ssl_free_buffer(c);
-        c->ssl->buffer = 0;
-    }
-#endif
-
-    /* At once, for the access log's $bytes_sent; errors come back later. */
-
     (void) ngx_junkmail_websocket_flush(s);
 
     ngx_junkmail_push_release(r);
@@ -210,11 +183,6 @@ ngx_junkmail_websocket_start(ngx_http_request_t *r, ngx_junkmail_push_t *p)
     /* nginx calls the read handler of an idle connection at a reload. */
 
     c->idle = 1;
-
-    if (ngx_junkmail_websocket_tune(c, nodelay) != NGX_OK) {
-        ngx_junkmail_websocket_finish(s);
-        return NGX_OK;
-    }
 
     if (ngx_exiting) {
         ngx_junkmail_websocket_drain(s);
@@ -321,9 +289,20 @@ ngx_junkmail_websocket_greet(ngx_junkmail_websocket_t *s,
  */
 
 static ngx_int_t
-ngx_junkmail_websocket_tune(ngx_connection_t *c, ngx_uint_t nodelay)
+ngx_junkmail_websocket_tune(ngx_http_request_t *r)
 {
-    int unsent;
+    int                       unsent;
+    ngx_connection_t         *c;
+    ngx_http_core_loc_conf_t *clcf;
+
+    c = r->connection;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_ssl_free_buffer(c);
+        c->ssl->buffer = 0;
+    }
+#endif
 
     if (c->sockaddr->sa_family == AF_UNIX) {
         return NGX_OK;
@@ -340,7 +319,9 @@ ngx_junkmail_websocket_tune(ngx_connection_t *c, ngx_uint_t nodelay)
         return NGX_ERROR;
     }
 
-    return nodelay ? ngx_tcp_nodelay(c) : NGX_OK;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    return clcf->tcp_nodelay ? ngx_tcp_nodelay(c) : NGX_OK;
 }
 
 
@@ -467,13 +448,10 @@ ngx_junkmail_websocket_write_handler(ngx_event_t *wev)
 static void
 ngx_junkmail_websocket_timeout(ngx_junkmail_websocket_t *s)
 {
-    ngx_str_t         empty;
-    ngx_connection_t *c;
-
-    c = s->connection;
+    ngx_str_t empty = ngx_null_string;
 
     if (s->closing || s->pinged) {
-        c->timedout = 1;
+        s->connection->timedout = 1;
         ngx_junkmail_websocket_finish(s);
         return;
     }
@@ -483,15 +461,13 @@ ngx_junkmail_websocket_timeout(ngx_junkmail_websocket_t *s)
         return;
     }
 
-    ngx_str_null(&empty);
-
     if (ngx_junkmail_websocket_say(s, JM_WS_PING, &empty) != NGX_OK) {
         ngx_junkmail_websocket_finish(s);
         return;
     }
 
     s->pinged = 1;
-    ngx_add_timer(c->read, NGX_JUNKMAIL_WEBSOCKET_PONG_TIMEOUT);
+    ngx_add_timer(s->connection->read, NGX_JUNKMAIL_WEBSOCKET_PONG_TIMEOUT);
 }
 
 
@@ -752,7 +728,8 @@ ngx_junkmail_websocket_reset(ngx_junkmail_listener_t *l, ngx_str_t *newest)
     ngx_junkmail_websocket_t *s = l->data;
 
     if (!s->closing && ngx_junkmail_websocket_say_reset(s, newest) != NGX_OK) {
-        ngx_junkmail_websocket_close(s, JM_WS_TRY_LATER, "");
+        s->slow = 1;
+        ngx_post_event(s->connection->write, &ngx_posted_events);
     }
 }
 
@@ -776,10 +753,8 @@ ngx_junkmail_websocket_say(ngx_junkmail_websocket_t *s, ngx_uint_t opcode,
                            ngx_str_t *text)
 {
     ngx_int_t             rc;
-    ngx_str_t             none;
+    ngx_str_t             none = ngx_null_string;
     ngx_junkmail_event_t *e;
-
-    ngx_str_null(&none);
 
     e = ngx_junkmail_event_make(opcode, &none, &none, text);
     if (e == NULL) {

@@ -20,6 +20,7 @@ my $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket);
 my $redis = $jm->{redis};
 $redis->cmd('HSET', 'jm:domain:{junkmail.test}', policy => 'closed',
     state => 'active');
+$redis->cmd('ZADD', 'jm:domains', 1, 'junkmail.test');
 
 my $me = $jm->account;
 my $to = $jm->address($me, alias => 'someone')->{address};
@@ -152,16 +153,18 @@ subtest 'MAIL' => sub {
 };
 
 subtest 'RCPT' => sub {
+    my $id      = substr $me->{key}, 8, 22;
     my $stopped = $jm->address($me, alias => 'stopped');
-    $redis->cmd('HSET', "jm:{$me->{id}}:addr:$stopped->{id}",
+    $redis->cmd('HSET', "jm:{$id}:addr:$stopped->{id}",
         state => 'stopped');
     my $expired = $jm->address($me, alias => 'expired');
-    $redis->cmd('HSET', "jm:{$me->{id}}:addr:$expired->{id}", expires => 1);
+    $redis->cmd('HSET', "jm:{$id}:addr:$expired->{id}", expires => 1);
     $redis->cmd('HSET', 'jm:route:{gone@junkmail.test}', owner => 'f' x 64);
 
     my $full = $jm->account;
     $jm->address($full, alias => 'full');
-    $redis->cmd('HSET', "jm:{$full->{id}}", maxEmails => 0);
+    $redis->cmd('HSET', 'jm:{' . substr($full->{key}, 8, 22) . '}',
+        maxEmails => 0);
 
     my $s = session();
     dialogue($s,
@@ -194,11 +197,9 @@ subtest 'RCPT' => sub {
         "RCPT TO:<$to>"                          => '250 2\.1\.5',
     );
 
-    my $postmaster = $jm->account;
-    local $jm->{domain} = $jm->{hostname};
-    $redis->cmd('HSET', "jm:domain:{$jm->{hostname}}", state => 'active');
-    $jm->address($postmaster, alias => 'postmaster');
-    $redis->cmd('DEL', "jm:domain:{$jm->{hostname}}");
+    my $home = $jm->address($me, alias => 'operator');
+    $redis->cmd('HSET', "jm:route:{postmaster\@$jm->{hostname}}",
+        account => $id, id => $home->{id});
     dialogue($s, 'RCPT TO:<postmaster>' => '250 2\.1\.5');
 };
 

@@ -22,6 +22,7 @@ my $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket);
 my $redis = $jm->{redis};
 $redis->cmd('HSET', 'jm:domain:{junkmail.test}', policy => 'closed',
     state => 'active');
+$redis->cmd('ZADD', 'jm:domains', 1, 'junkmail.test');
 
 my $me    = $jm->account;
 my $to    = $jm->address($me, alias => 'one')->{address};

@@ -51,6 +51,9 @@ sub start
     $self->{pid} = fork() // die "fork: $!";
     return if $self->{pid};
 
+    # The test's own output must not stay open for as long as we live.
+    open(STDOUT, '>', '/dev/null');
+    open(STDERR, '>', '/dev/null');
     local $SIG{CHLD} = 'IGNORE';
     my @plan = @{ $self->{plan} };
     while (1) {
@@ -176,7 +179,7 @@ sub answer
 
     my $plan = $c->{plan};
     if (($plan->{at} // '') eq $place) {
-        sleep 3600 if $plan->{do} eq 'hang';
+        $self->hang($c) if $plan->{do} eq 'hang';
         die "closed at $place\n";
     }
 
@@ -205,6 +208,15 @@ sub messages
         for 1 .. $c->{seen}{replies};
 }
 
+# Reads and says nothing, until the client gives up.
+sub hang
+{
+    my ($self, $c) = @_;
+
+    1 while sysread($c->{client}, my $bytes, 65536);
+    die "client left\n";
+}
+
 sub more
 {
     my ($self, $c) = @_;
@@ -227,7 +239,7 @@ sub part
     my ($self, $c) = @_;
 
     if (($c->{plan}{at} // '') eq 'part') {
-        sleep 3600 if $c->{plan}{do} eq 'hang';
+        $self->hang($c) if $c->{plan}{do} eq 'hang';
         die "closed at part\n";
     }
 }
