@@ -124,6 +124,7 @@ is($frame->{data}{isRead}, JSON::PP::true, 'with the flag');
 my $cursor = $frame->{id};
 $jm->stop_nginx;
 is($ws->close_code, 1001, 'the WebSocket is told to come back');
+$ws->close;
 $jm->stop_junkmaild;
 $jm->{redis}->stop;
 $jm->{redis}->restart;
@@ -162,6 +163,8 @@ $s->cmd('EHLO x');
 $s->cmd('MAIL FROM:<a@example.com>');
 like($s->cmd('RCPT TO:<nobody@junkmail.test>'), qr/^550 5\.1\.1 /, 'unknown');
 like($s->cmd('RCPT TO:<x@other.example>'), qr/^550 5\.7\.1 /, 'no relaying');
+like($s->cmd('QUIT'), qr/^221 /, 'QUIT');
+$ws->close;
 
 is($jm->api(DELETE => '/accounts/me', @auth)->{status}, 200, 'account deleted');
 is($jm->api(GET => '/accounts/me', @auth)->{status}, 401, 'and its key with it');

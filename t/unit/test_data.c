@@ -235,6 +235,7 @@ model(const char *in, size_t len, char *out, int *end, size_t *used)
     }
 
     *end = 0;
+    *used = len;
 
     return n;
 }
