@@ -29,6 +29,11 @@ struct jm_arena_s {
 };
 
 
+static jm_str_t jm_arena_vprintf(jm_arena_t *arena, const char *format,
+                                 va_list args)
+    __attribute__((format(printf, 2, 0), nonnull(2)));
+
+
 static _Noreturn void
 jm_arena_fail(jm_arena_t *arena)
 {
@@ -177,22 +182,36 @@ jm_arena_str(jm_arena_t *arena, const void *data, size_t len)
 }
 
 
-jm_str_t
-jm_arena_printf(jm_arena_t *arena, const char *format, ...)
+/* Measures first: the arena takes nothing back. */
+static jm_str_t
+jm_arena_vprintf(jm_arena_t *arena, const char *format, va_list args)
 {
     int      len;
-    va_list  args;
+    char     nothing[1];
+    va_list  again;
     jm_str_t str;
 
-    va_start(args, format);
-    len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    va_copy(again, args);
+    len = vsnprintf(nothing, sizeof(nothing), format, again);
+    va_end(again);
 
     str.len = len < 0 ? 0 : (size_t) len;
     str.data = jm_arena_alloc(arena, str.len + 1);
 
-    va_start(args, format);
     vsnprintf((char *) str.data, str.len + 1, format, args);
+
+    return str;
+}
+
+
+jm_str_t
+jm_arena_printf(jm_arena_t *arena, const char *format, ...)
+{
+    va_list  args;
+    jm_str_t str;
+
+    va_start(args, format);
+    str = jm_arena_vprintf(arena, format, args);
     va_end(args);
 
     return str;
@@ -265,23 +284,11 @@ jm_buf_addc(jm_buf_t *buf, int c)
 void
 jm_buf_printf(jm_buf_t *buf, const char *format, ...)
 {
-    int      len;
     va_list  args;
     jm_str_t str;
 
     va_start(args, format);
-    len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-
-    if (len <= 0) {
-        return;
-    }
-
-    str.len = (size_t) len;
-    str.data = jm_arena_alloc(buf->arena, str.len + 1);
-
-    va_start(args, format);
-    vsnprintf((char *) str.data, str.len + 1, format, args);
+    str = jm_arena_vprintf(buf->arena, format, args);
     va_end(args);
 
     jm_buf_add(buf, str.data, str.len);

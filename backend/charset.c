@@ -22,6 +22,9 @@
 
 #define JM_CHARSET_WINDOW (16 * 1024)
 
+/* Sequences that make a text UTF-8 whatever it is said to be. */
+#define JM_CHARSET_CERTAIN 8
+
 #define JM_REPLACEMENT "\xef\xbf\xbd"
 
 typedef struct {
@@ -479,19 +482,14 @@ jm_charset_iconv(jm_buf_t *out, jm_str_t in, int charset)
 }
 
 
-/*
- * UTF-8 if that explains the 8-bit bytes: a sequence that happens to be valid
- * is unlikely in any other charset, so a few broken ones (a cut text, a stray
- * byte of a mailing list's footer) do not outweigh the valid ones.
- */
-static int
-jm_charset_guess(jm_str_t in)
+/* How many sequences of UTF-8, and how many bytes that are none. */
+static void
+jm_charset_count(jm_str_t in, size_t *valid, size_t *invalid)
 {
-    size_t        valid, invalid;
     const u_char *p, *start, *end;
 
-    valid = 0;
-    invalid = 0;
+    *valid = 0;
+    *invalid = 0;
     p = in.data;
     end = p + in.len;
 
@@ -500,15 +498,79 @@ jm_charset_guess(jm_str_t in)
 
         if (jm_charset_next(&p, end) == 0xfffd
             && !jm_charset_is_replacement(start, p)) {
-            invalid++;
+            (*invalid)++;
 
         } else if (p - start > 1) {
-            valid++;
+            (*valid)++;
         }
     }
+}
+
+
+/*
+ * UTF-8 if that explains the 8-bit bytes: a sequence that happens to be valid
+ * is unlikely in any other charset, so a few broken ones (a cut text, a stray
+ * byte of a mailing list's footer) do not outweigh the valid ones.
+ */
+static int
+jm_charset_guess(jm_str_t in)
+{
+    size_t valid, invalid;
+
+    jm_charset_count(in, &valid, &invalid);
 
     return valid >= invalid * 8 ? JM_CHARSET_UTF8
                                 : jm_charset_find(jm_str("windows-1252"));
+}
+
+
+/* 8-bit bytes, none of which even begins a sequence of UTF-8. */
+static int
+jm_charset_single_bytes(jm_str_t in)
+{
+    int    found;
+    size_t i;
+
+    found = 0;
+
+    for (i = 0; i < in.len; i++) {
+        found |= in.data[i] >= 0x80;
+
+        if (in.data[i] >= 0xc0 && in.data[i] <= 0xf4 && i + 1 < in.len
+            && (in.data[i + 1] & 0xc0) == 0x80)
+        {
+            return 0;
+        }
+    }
+
+    return found;
+}
+
+
+/*
+ * A body's charset where the declared one cannot be true: UTF-8 without any
+ * sequence of it, or another one for bytes that are UTF-8 throughout (a few
+ * characters may be so by accident).  UTF-16 is not told by its bytes.
+ */
+static int
+jm_charset_corrected(jm_str_t in, int charset)
+{
+    size_t valid, invalid;
+
+    if (charset == JM_CHARSET_GUESS || charset == JM_CHARSET_UTF16LE
+        || charset == JM_CHARSET_UTF16BE)
+    {
+        return charset;
+    }
+
+    if (charset == JM_CHARSET_UTF8) {
+        return jm_charset_single_bytes(in) ? JM_CHARSET_GUESS : charset;
+    }
+
+    jm_charset_count(in, &valid, &invalid);
+
+    return valid >= JM_CHARSET_CERTAIN && invalid == 0 ? JM_CHARSET_UTF8
+                                                       : charset;
 }
 
 
@@ -649,6 +711,8 @@ jm_charset_body(jm_arena_t *arena, jm_str_t in, int charset, int html,
     if (charset == JM_CHARSET_GUESS && html) {
         charset = jm_charset_meta(in);
     }
+
+    charset = jm_charset_corrected(in, charset);
 
     if ((charset == JM_CHARSET_GUESS || charset == JM_CHARSET_UTF8)
         && in.len <= limit && jm_charset_clean(in))

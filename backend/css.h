@@ -1,10 +1,9 @@
 /*
  * The CSS of mails: the declarations of a style attribute in, those that can
  * neither fetch, cover nor deceive out, written anew from tokens.  Tokens
- * after css-syntax-3, section 4; properties and values by allow-list
- * (SANITISER.md 5.6).
+ * after css-syntax-3, section 4; properties and values by allow-list.
  *
- * Called by html.c.  Pure C; everything lives in the arena of the buffer.
+ * Called by html_attr.c.  Pure C; everything lives in the arena of the buffer.
  */
 
 #ifndef JM_CSS_H

@@ -155,6 +155,7 @@ static const jm_code_key_t jm_code_keys[] = {
     { "ending in", -1, 0 },
     { "copyright", -1, 0 },
     { "\xc2\xa9", -1, 0 },
+    { "autorisatiecode", -1, 0 }, /* of a card payment */
     { "error code", -1, 0 },
     { "area code", -1, 0 },
     { "country code", -1, 0 },

@@ -119,6 +119,26 @@ jm_header_goes_on(const u_char *p, const u_char *end)
 }
 
 
+/*
+ * A first field that was written with white space before it, " From: a@b".  It
+ * reads as one more line of the Received field that we put in front of the
+ * mail, and is told from one by its well-known name and colon.
+ */
+static int
+jm_header_indented(const u_char *p, const u_char *end)
+{
+    jm_str_t name;
+
+    while (p < end && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    name = jm_header_name(p, end);
+
+    return jm_header_is_known(name) && name.data[name.len] == ':';
+}
+
+
 static void
 jm_headers_add(jm_headers_t *headers, jm_str_t name, const u_char *line,
                const u_char *end)
@@ -161,6 +181,7 @@ jm_headers_add(jm_headers_t *headers, jm_str_t name, const u_char *line,
 void
 jm_headers_read(jm_headers_t *headers, jm_arena_t *arena, jm_str_t raw)
 {
+    int           trace;
     jm_str_t      name;
     const u_char *p, *line, *end;
 
@@ -171,11 +192,19 @@ jm_headers_read(jm_headers_t *headers, jm_arena_t *arena, jm_str_t raw)
     end = p + raw.len;
 
     while (!jm_header_blank(p, end)) {
+        while ((*p == ' ' || *p == '\t') && jm_header_indented(p, end)) {
+            p++;
+        }
+
         line = p;
         name = jm_header_name(p, end);
+        trace = name.len == 8
+                && strncasecmp((char *) name.data, "Received", 8) == 0;
         p = jm_header_line_end(p, end);
 
-        while (p < end && (*p == ' ' || *p == '\t')) {
+        while (p < end && (*p == ' ' || *p == '\t')
+               && !(trace && jm_header_indented(p, end)))
+        {
             /* A line of white space alone is no end: RFC 5322, 4.2. */
             p = jm_header_line_end(p, end);
         }

@@ -13,7 +13,7 @@
 #include "arena.h"
 
 /* Beyond these only the fields needed to show the mail are kept, and of one
- * field its beginning (RELIABILITY.md). */
+ * field its beginning. */
 #define JM_MAX_HEADERS      1000
 #define JM_MAX_HEADER_BLOCK (256 * 1024)
 #define JM_MAX_HEADER       (64 * 1024)

@@ -3,8 +3,8 @@
  * and an open report of what was removed out.
  *
  * Called by message.c once per message.  Input is valid UTF-8 (mime.c has
- * seen to charset, NUL and BOM); output lives in the arena.  The only file
- * that includes libxml2 is html.c.
+ * seen to charset, NUL and BOM); output lives in the arena.  libxml2 is
+ * known to html*.c alone, and not to this header.
  */
 
 #ifndef JM_HTML_H
@@ -14,7 +14,7 @@
 
 #include "arena.h"
 
-/* One row per vendor and host; API.md `trackers[]`. */
+/* One row per vendor and host; `trackers[]` of the API. */
 typedef struct {
     const char *kind; /* "pixel", "css", "link", "header" */
     jm_str_t    vendor;
@@ -70,7 +70,7 @@ typedef uint32_t (*jm_html_cid_pt)(void *data, jm_str_t content_id);
 
 /*
  * Cleans `source`.  Inline images get the relative source `attachments/<n>`.
- * Never fails; over a limit (SANITISER.md) the rest is cut and `cut` set.
+ * Never fails; over a limit the rest is cut and `cut` set.
  */
 void jm_html_clean(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
                    jm_html_cid_pt cid, void *data);

@@ -4,7 +4,7 @@
  * written comes from here by number, so that no name of a mail can reach the
  * output.
  *
- * Used by html.c alone; constants, no state.
+ * Used by the html_*.c files; constants, no state.
  */
 
 #ifndef JM_HTML_TABLE_H

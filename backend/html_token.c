@@ -7,6 +7,8 @@
 
 #include <strings.h>
 
+#include "html_str.h"
+
 typedef struct {
     const char *name;
     const char *utf8;
@@ -723,4 +725,19 @@ jm_token_raw(jm_tokenizer_t *t, jm_token_t *token)
     }
 
     return 1;
+}
+
+
+const jm_str_t *
+jm_token_find(const jm_token_t *token, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < token->nattrs; i++) {
+        if (jm_str_is(token->attrs[i].name, name)) {
+            return &token->attrs[i].value;
+        }
+    }
+
+    return NULL;
 }

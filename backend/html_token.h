@@ -4,10 +4,10 @@
  * every browser agree where a tag ends.  Comments, conditional comments,
  * CDATA, doctypes and processing instructions are eaten here.
  *
- * Called by html.c, which also tells when raw text begins.  Pure C.  Names,
- * values and text point into the source where nothing had to be decoded, else
- * into the arena.  Tokens live as long as source and arena, attributes until
- * the next call.
+ * Called by html_tree.c, which also tells when raw text begins.  Pure C.
+ * Names, values and text point into the source where nothing had to be
+ * decoded, else into the arena.  Tokens live as long as source and arena,
+ * attributes until the next call.
  */
 
 #ifndef JM_HTML_TOKEN_H
@@ -71,6 +71,9 @@ void jm_tokenizer_next(jm_tokenizer_t *t, jm_token_t *token);
 /* To be called after the start tag `name` was returned. */
 void jm_tokenizer_content(jm_tokenizer_t *t, jm_content_t content,
                           jm_str_t name);
+
+/* The value of a token's attribute, NULL if it has none of the name. */
+const jm_str_t *jm_token_find(const jm_token_t *token, const char *name);
 
 /* Bytes that are not UTF-8, and NUL, become U+FFFD; CR and CRLF become LF. */
 jm_str_t jm_html_preprocess(jm_arena_t *arena, jm_str_t source);

@@ -12,8 +12,18 @@
 
 #define JM_PREVIEW_CHARS 140
 
+/* What a mail without a text of its own shows of the mails it carries: so many
+ * bytes read in all, of which each mail costs some even when it is short. */
+#define JM_CARRIED_BYTES (1024 * 1024)
+#define JM_CARRIED_COST  (64 * 1024)
+#define JM_CARRIED_TEXT  (1024 * 1024) /* shown */
+
 /* How far into the text the preview looks for them. */
 #define JM_PREVIEW_SOURCE (16 * 1024)
+
+
+static void jm_message_body(jm_message_t *m, jm_arena_t *arena, jm_str_t raw,
+                            size_t *left);
 
 
 /* jm_html_cid_pt: RFC 2392, the Content-ID without its brackets. */
@@ -176,8 +186,115 @@ jm_message_blank(jm_str_t text)
 }
 
 
-void
-jm_message_read(jm_message_t *m, jm_arena_t *arena, jm_str_t raw)
+static int
+jm_message_type(jm_str_t type, const char *const *names)
+{
+    for (/* void */; *names != NULL; names++) {
+        if (type.len == strlen(*names)
+            && memcmp(type.data, *names, type.len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The mail as a reader of the outer one wants to see it: its sender, date and
+ * subject, then its text. */
+static void
+jm_message_quote(jm_buf_t *out, const jm_message_t *m)
+{
+    if (m->from_name.len != 0) {
+        jm_buf_printf(out, "From: %.*s <%.*s>\n", (int) m->from_name.len,
+                      m->from_name.data, (int) m->from.len, m->from.data);
+
+    } else if (m->from.len != 0) {
+        jm_buf_printf(out, "From: %.*s\n", (int) m->from.len, m->from.data);
+    }
+
+    if (m->date.len != 0) {
+        jm_buf_printf(out, "Date: %.*s\n", (int) m->date.len, m->date.data);
+    }
+
+    if (m->subject.len != 0) {
+        jm_buf_printf(out, "Subject: %.*s\n", (int) m->subject.len,
+                      m->subject.data);
+    }
+
+    jm_buf_addc(out, '\n');
+    jm_buf_add(out, m->text.data, m->text.len);
+}
+
+
+/*
+ * A digest, a mail forwarded as an attachment, a bounce that explains itself
+ * in its delivery status only: what they carry is their text (RFC 2046, 5.1.5
+ * and 5.2.1; RFC 3464).  It stays attached.  Only text comes of it, so the
+ * carried HTML cannot get at the outer mail.  `left` bounds the recursion.
+ */
+static void
+jm_message_carried(jm_message_t *m, size_t *left)
+{
+    int           status;
+    size_t        i;
+    jm_buf_t      out, raw;
+    jm_message_t *inner;
+
+    static const char *const mails[] = { "message/rfc822", "message/rfc2822",
+                                         "message/global", "message/news",
+                                         NULL };
+    static const char *const statuses[] = { "message/delivery-status",
+                                            "message/global-delivery-status",
+                                            "message/disposition-notification",
+                                            "message/feedback-report",
+                                            "text/rfc822-headers",
+                                            NULL };
+
+    jm_buf_init(&out, m->arena, JM_CARRIED_TEXT);
+
+    for (i = 0; i < m->nattachments; i++) {
+        status = jm_message_type(m->attachments[i].content_type, statuses);
+
+        if (!status && !jm_message_type(m->attachments[i].content_type, mails))
+        {
+            continue;
+        }
+
+        if (*left <= JM_CARRIED_COST) {
+            m->cut = 1;
+            break;
+        }
+
+        /* A status is read as the text of a mail whose header is empty. */
+        jm_buf_init(&raw, m->arena, *left - JM_CARRIED_COST);
+        jm_buf_adds(&raw, status ? "\n" : "");
+        jm_buf_add(&raw, m->attachments[i].data.data,
+                   m->attachments[i].data.len);
+        m->cut |= raw.truncated;
+        *left -= JM_CARRIED_COST + raw.len;
+
+        inner = jm_arena_alloc(m->arena, sizeof(jm_message_t));
+        jm_message_body(inner, m->arena, jm_buf_str(&raw), left);
+        m->cut |= inner->cut;
+
+        if (out.len != 0) {
+            jm_buf_adds(&out, "\n\n");
+        }
+
+        jm_message_quote(&out, inner);
+    }
+
+    if (out.len != 0) {
+        m->cut |= out.truncated;
+        m->text = jm_charset_trim(jm_buf_str(&out), JM_CARRIED_TEXT - 4);
+    }
+}
+
+
+/* MIME, and the text wherever it comes from. */
+static void
+jm_message_body(jm_message_t *m, jm_arena_t *arena, jm_str_t raw, size_t *left)
 {
     memset(m, 0, sizeof(jm_message_t));
     m->arena = arena;
@@ -192,7 +309,20 @@ jm_message_read(jm_message_t *m, jm_arena_t *arena, jm_str_t raw)
         if (m->clean.text.len != 0 && jm_message_blank(m->text)) {
             m->text = m->clean.text;
         }
+
+    } else if (jm_message_blank(m->text)) {
+        jm_message_carried(m, left);
     }
+}
+
+
+void
+jm_message_read(jm_message_t *m, jm_arena_t *arena, jm_str_t raw)
+{
+    size_t left;
+
+    left = JM_CARRIED_BYTES;
+    jm_message_body(m, arena, raw, &left);
 
     if (m->clean.html.data == NULL && m->text.data != NULL) {
         jm_html_from_text(&m->clean, arena, m->text);

@@ -73,6 +73,7 @@ typedef struct {
     unsigned flowed : 1; /* RFC 3676 */
     unsigned delsp : 1;
     unsigned dropped : 1; /* an alternative that lost */
+    unsigned spare : 1;   /* an attachment, shown where nothing else is */
 } jm_mime_body_t;
 
 typedef struct {
@@ -470,6 +471,52 @@ jm_mime_content(jm_mime_t *w, GMimePart *part)
 }
 
 
+/* What follows the line "begin 644 name"; all of it when there is none. */
+static jm_str_t
+jm_mime_uu_lines(jm_str_t in)
+{
+    const u_char *p, *line, *end;
+
+    p = in.data;
+    end = p + in.len;
+
+    while (p < end) {
+        line = p;
+        p = memchr(p, '\n', end - p);
+        p = p == NULL ? end : p + 1;
+
+        if (p - line > 6 && memcmp(line, "begin ", 6) == 0) {
+            in.data = (u_char *) p;
+            in.len = end - p;
+            break;
+        }
+    }
+
+    return in;
+}
+
+
+/* The bytes of a last group that misses its padding: GMime keeps them back. */
+static size_t
+jm_mime_base64_rest(const GMimeEncoding *state, u_char *out)
+{
+    switch (state->state) {
+
+    case 2:
+        out[0] = (state->save >> 4) & 0xff;
+        return 1;
+
+    case 3:
+        out[0] = (state->save >> 10) & 0xff;
+        out[1] = (state->save >> 2) & 0xff;
+        return 2;
+
+    default:
+        return 0;
+    }
+}
+
+
 static jm_str_t
 jm_mime_decoded(jm_mime_t *w, GMimePart *part)
 {
@@ -480,6 +527,10 @@ jm_mime_decoded(jm_mime_t *w, GMimePart *part)
     in = jm_mime_content(w, part);
     encoding = g_mime_part_get_content_encoding(part);
 
+    if (encoding == GMIME_CONTENT_ENCODING_UUENCODE) {
+        in = jm_mime_uu_lines(in);
+    }
+
     if (encoding != GMIME_CONTENT_ENCODING_BASE64
         && encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE
         && encoding != GMIME_CONTENT_ENCODING_UUENCODE)
@@ -489,9 +540,13 @@ jm_mime_decoded(jm_mime_t *w, GMimePart *part)
 
     g_mime_encoding_init_decode(&state, encoding);
     out.data = jm_arena_alloc(w->m->arena,
-                              g_mime_encoding_outlen(&state, in.len) + 1);
+                              g_mime_encoding_outlen(&state, in.len) + 3);
     out.len = g_mime_encoding_flush(&state, (char *) in.data, in.len,
                                     (char *) out.data);
+
+    if (encoding == GMIME_CONTENT_ENCODING_BASE64) {
+        out.len += jm_mime_base64_rest(&state, out.data + out.len);
+    }
 
     return out;
 }
@@ -583,6 +638,47 @@ jm_mime_filename(jm_arena_t *arena, const char *declared)
 }
 
 
+/*
+ * As the sender wrote it, "" when there is none.  In "C:\TEMP\a.png", which
+ * nobody escapes as RFC 5322 asks, GMime loses the backslashes: such a path is
+ * taken from the field itself.
+ */
+static const char *
+jm_mime_declared_name(jm_mime_t *w, GMimeObject *object)
+{
+    size_t       i;
+    const char  *name, *raw, *p;
+    GMimeHeader *field;
+
+    static const char *const fields[] = { "Content-Disposition",
+                                          "Content-Type" };
+
+    name = g_mime_part_get_filename(GMIME_PART(object));
+
+    if (name == NULL) {
+        return "";
+    }
+
+    if (!g_ascii_isalpha(name[0]) || name[1] != ':'
+        || strchr(name, '\\') != NULL) {
+        return name;
+    }
+
+    for (i = 0; i < 2; i++) {
+        field = g_mime_header_list_get_header(
+            g_mime_object_get_header_list(object), fields[i]);
+        raw = field == NULL ? NULL : g_mime_header_get_raw_value(field);
+        p = raw == NULL ? NULL : strstr(raw, ":\\");
+
+        if (p != NULL && p - raw >= 2 && p[-1] == name[0] && p[-2] == '"') {
+            return jm_arena_cstr(w->m->arena, p - 1, strcspn(p, "\"\r\n") + 1);
+        }
+    }
+
+    return name;
+}
+
+
 static jm_str_t
 jm_mime_default_name(jm_mime_t *w, jm_str_t type)
 {
@@ -599,7 +695,8 @@ jm_mime_default_name(jm_mime_t *w, jm_str_t type)
 }
 
 
-static void
+/* The new attachment, or NULL when there are too many. */
+static jm_attachment_t *
 jm_mime_attach(jm_mime_t *w, GMimeObject *object, jm_str_t type, jm_str_t name,
                unsigned in)
 {
@@ -609,7 +706,7 @@ jm_mime_attach(jm_mime_t *w, GMimeObject *object, jm_str_t type, jm_str_t name,
 
     if (w->m->nattachments == JM_MAX_ATTACHMENTS) {
         w->m->cut = 1;
-        return;
+        return NULL;
     }
 
     i = w->m->nattachments;
@@ -634,6 +731,8 @@ jm_mime_attach(jm_mime_t *w, GMimeObject *object, jm_str_t type, jm_str_t name,
     {
         w->related[i / 64] |= 1ULL << (i % 64);
     }
+
+    return att;
 }
 
 
@@ -672,7 +771,7 @@ jm_mime_decoded_text(jm_mime_t *w, GMimePart *part)
 }
 
 
-static void
+static jm_mime_body_t *
 jm_mime_body(jm_mime_t *w, GMimeObject *object, jm_str_t data, int html)
 {
     const char     *charset;
@@ -688,6 +787,8 @@ jm_mime_body(jm_mime_t *w, GMimeObject *object, jm_str_t data, int html)
                    && strcasecmp(jm_mime_param(object, "format"), "flowed")
                           == 0;
     body->delsp = strcasecmp(jm_mime_param(object, "delsp"), "yes") == 0;
+
+    return body;
 }
 
 
@@ -739,21 +840,22 @@ jm_mime_is_body(jm_mime_t *w, GMimeObject *object, int html, jm_str_t name,
 static void
 jm_mime_leaf(jm_mime_t *w, GMimeObject *object, unsigned depth, unsigned in)
 {
-    int         html, plain;
-    jm_str_t    type, name;
-    const char *declared;
+    int              html, plain;
+    jm_str_t         type, name;
+    const char      *disposition;
+    jm_mime_body_t  *body;
+    jm_attachment_t *att;
 
     type = jm_mime_type(w->m->arena, object);
-    declared = g_mime_part_get_filename(GMIME_PART(object));
-    name = jm_mime_filename(w->m->arena, declared == NULL ? "" : declared);
+    name = jm_mime_filename(w->m->arena, jm_mime_declared_name(w, object));
     html = jm_mime_is(type, "text/html")
            || jm_mime_is(type, "application/xhtml+xml");
     plain = jm_mime_is(type, "text/plain") || jm_mime_is(type, "text/text")
             || jm_mime_is(type, "text/markdown");
 
     if ((html || plain) && jm_mime_is_body(w, object, html, name, depth, in)) {
-        jm_mime_body(w, object, jm_mime_decoded_text(w, GMIME_PART(object)),
-                     html);
+        (void) jm_mime_body(w, object,
+                            jm_mime_decoded_text(w, GMIME_PART(object)), html);
         return;
     }
 
@@ -766,7 +868,16 @@ jm_mime_leaf(jm_mime_t *w, GMimeObject *object, unsigned depth, unsigned in)
         return; /* the same content again, in a form nobody here reads */
     }
 
-    jm_mime_attach(w, object, type, name, in);
+    att = jm_mime_attach(w, object, type, name, in);
+    disposition = g_mime_object_get_disposition(object);
+
+    if (att != NULL && plain
+        && (disposition == NULL || strcasecmp(disposition, "attachment") != 0))
+    {
+        body = jm_mime_body(w, object, att->data, 0);
+        body->dropped = 1;
+        body->spare = 1;
+    }
 }
 
 
@@ -784,7 +895,7 @@ jm_mime_alternative(jm_mime_t *w, size_t first, size_t child)
     text = 0;
 
     for (i = child; i < w->nbodies; i++) {
-        html |= w->bodies[i].html;
+        html |= w->bodies[i].html && !w->bodies[i].dropped;
     }
 
     for (i = first; i < child; i++) {
@@ -836,8 +947,9 @@ jm_mime_preamble(jm_mime_t *w, GMimeMultipart *multipart)
     preamble = g_mime_multipart_get_prologue(multipart);
 
     if (preamble != NULL && *preamble != '\0') {
-        jm_mime_body(w, GMIME_OBJECT(multipart),
-                     jm_arena_str(w->m->arena, preamble, strlen(preamble)), 0);
+        (void) jm_mime_body(
+            w, GMIME_OBJECT(multipart),
+            jm_arena_str(w->m->arena, preamble, strlen(preamble)), 0);
     }
 }
 
@@ -1020,6 +1132,28 @@ jm_mime_blank(jm_str_t text)
 }
 
 
+/*
+ * A mail of nothing but text files that are not called attachments, as some
+ * programs send a text that was dropped into an empty mail: they stay files,
+ * and are shown (RFC 2183, 2.1).
+ */
+static void
+jm_mime_use_spares(jm_mime_t *w)
+{
+    size_t i;
+
+    for (i = 0; i < w->nbodies; i++) {
+        if (!w->bodies[i].dropped && !jm_mime_blank(w->bodies[i].data)) {
+            return;
+        }
+    }
+
+    for (i = 0; i < w->nbodies; i++) {
+        w->bodies[i].dropped &= !w->bodies[i].spare;
+    }
+}
+
+
 /* HTML after the first is not joined to it: two documents put together can
  * mean what neither does.  It becomes a file. */
 static void
@@ -1057,6 +1191,7 @@ jm_mime_bodies(jm_mime_t *w)
     jm_mime_body_t *body;
 
     m = w->m;
+    jm_mime_use_spares(w);
     jm_buf_init(&text, m->arena, JM_MAX_TEXT);
 
     for (i = 0; i < w->nbodies; i++) {
@@ -1133,14 +1268,19 @@ jm_mime_mark_inline(jm_mime_t *w)
 }
 
 
-/* What raw 8-bit header bytes most likely are: what the text is said to be. */
+/* What raw 8-bit header bytes that are no UTF-8 most likely are: what the text
+ * is said to be. */
 static int
 jm_mime_charset(jm_mime_t *w)
 {
+    int    utf8;
     size_t i;
 
+    utf8 = jm_charset_find(jm_str("utf-8"));
+
     for (i = 0; i < w->nbodies; i++) {
-        if (w->bodies[i].charset != JM_CHARSET_GUESS) {
+        if (w->bodies[i].charset != JM_CHARSET_GUESS
+            && w->bodies[i].charset != utf8) {
             return w->bodies[i].charset;
         }
     }

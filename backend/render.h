@@ -1,6 +1,6 @@
 /*
  * Renders a read message into exactly the bytes the API will serve, so that a
- * read is a copy (DESIGN.md, "Work done once, in the compressed domain").
+ * read is a copy: the work is done once, in the compressed domain.
  * What is alike for all recipients is made once (jm_render_shared), the rest
  * per recipient address (jm_render_for).  Called by lmtp.c before the store;
  * everything lives in the message's arena.  JSON by cJSON, deflate by igzip.

@@ -1,6 +1,6 @@
 /*
- * Privileges and limits, RELIABILITY.md "What must be limited", row "backend
- * child".
+ * Privileges and limits of a backend child: setresuid(2), prctl(2),
+ * setrlimit(2).
  */
 
 #define _GNU_SOURCE /* setresuid, setgroups */

@@ -1,7 +1,7 @@
 /*
  * The store over hiredis, blocking, one connection a process: the commands
  * that lmtp.c, the supervisor, reaper.c and admin.c need, and what Redis's
- * replies mean to them (RELIABILITY.md 4.1).
+ * replies mean to them.
  *
  * A delivery is one pipeline: values that are too large for one command are
  * written first, in pieces and with a TTL, under the keys they are to have;

@@ -2,7 +2,8 @@
  * Plain text for people: the writer that lays out a tree's text in lines, and
  * the search for web addresses in a text.
  *
- * Called by html.c.  Pure C; everything lives in the buffer's arena.
+ * Called by html_text.c, html_judge.c, html_link.c and html_image.c, the
+ * search by html_plain.c.  Pure C; everything lives in the buffer's arena.
  */
 
 #ifndef JM_TEXT_H

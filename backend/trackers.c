@@ -4,7 +4,7 @@
  * binary search; only rows found so are compared with the path.  No list is
  * walked per image.
  *
- * Called by html.c.  Allocates nothing; the rules are constants.
+ * Called by html_report.c.  Allocates nothing; the rules are constants.
  */
 
 #include "trackers.h"

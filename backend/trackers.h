@@ -1,6 +1,6 @@
 /*
  * Names the trackers: is this image URL one that reports the opening of the
- * mail?  Called by html.c for every remote image; reads only the table
+ * mail?  Called by html_report.c for every remote image; reads only the table
  * compiled from trackers.def (sorted by host, searched in constant time).
  */
 

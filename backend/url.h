@@ -2,7 +2,8 @@
  * URLs of mails: parsed as the URL Standard does, judged on the parsed value,
  * written anew.  The string of the mail itself is never passed on.
  *
- * Called by html.c for links and images.  Pure C; results live in the arena.
+ * Called by the sanitiser (html_*.c) for links and images.  Pure C; results
+ * live in the arena.
  */
 
 #ifndef JM_URL_H

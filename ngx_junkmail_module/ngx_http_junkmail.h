@@ -10,11 +10,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <cjson/cJSON.h>
+
 #include "jm_key.h"
 #include "ngx_junkmail_stats.h"
 
 #define NGX_HTTP_JUNKMAIL_PREFIX   "/api/v1/"
 #define NGX_HTTP_JUNKMAIL_BODY_MAX (64 * 1024) /* a JSON request */
+
+#define NGX_HTTP_JUNKMAIL_EXPIRY_MIN 60 /* of an address, seconds */
 
 typedef struct {
     ngx_flag_t api;            /* junkmail_api */
@@ -53,7 +57,7 @@ struct ngx_http_junkmail_ctx_s {
     ngx_junkmail_rate_t              rate; /* when `rated` */
     const ngx_http_junkmail_route_t *route;
     ngx_str_t                        arg[2]; /* the route's variables */
-    ngx_str_t                        body;   /* the JSON document */
+    cJSON                           *body;   /* of a route that takes one */
     ngx_chain_t *replacement; /* in place of nginx's own error page */
     void        *data;        /* the resource's own */
 
@@ -63,7 +67,7 @@ struct ngx_http_junkmail_ctx_s {
 
 /*
  * Answers with {"error": text, "code": code} and finalises nothing: returns
- * what the handler returns.  `code` is one of API.md's words, or one of the
+ * what the handler returns.  `code` is one of the API's words, or one of the
  * table's finer ones (EMAIL_NOT_FOUND).
  */
 ngx_int_t ngx_http_junkmail_error(ngx_http_request_t *r, const char *code);
@@ -88,12 +92,20 @@ void ngx_http_junkmail_finish(ngx_http_request_t *r, ngx_int_t rc);
  */
 ngx_int_t ngx_http_junkmail_identify(ngx_http_request_t *r, ngx_str_t *text);
 
+/*
+ * The same for the Authorization header; NGX_DECLINED also when there is none,
+ * or another scheme than Bearer.
+ */
+ngx_int_t ngx_http_junkmail_authorize(ngx_http_request_t *r);
+
 /* The request's ctx, made when it has none; NULL without memory. */
 ngx_http_junkmail_ctx_t *ngx_http_junkmail_get_ctx(ngx_http_request_t *r);
 
 /* Adds a header; `name` is a literal, `value` lives as long as `r`. */
 ngx_int_t ngx_http_junkmail_header(ngx_http_request_t *r, const char *name,
                                    ngx_str_t *value);
+ngx_int_t ngx_http_junkmail_header_text(ngx_http_request_t *r,
+                                        const char *name, const char *value);
 
 /*
  * Sends `body` (which lives as long as `r`) as a whole response of

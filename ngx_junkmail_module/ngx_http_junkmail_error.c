@@ -58,8 +58,6 @@ static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
       "The API key lacks the scope for this request" },
     { "REGISTRATION_CLOSED", "REGISTRATION_CLOSED", 403,
       "Registration is closed on this server" },
-    { "QUOTA_EXCEEDED", "QUOTA_EXCEEDED", 403,
-      "The account has reached its limit" },
     { "NOT_FOUND", "NOT_FOUND", 404, "Not found" },
     { "EMAIL_NOT_FOUND", "NOT_FOUND", 404, "Email not found" },
     { "ADDRESS_NOT_FOUND", "NOT_FOUND", 404, "Address not found" },
@@ -82,6 +80,8 @@ static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
     { "BAD_RANGE", "VALIDATION_FAILED", 416,
       "The requested range cannot be satisfied" },
     { "VALIDATION_FAILED", "VALIDATION_FAILED", 422, "Validation failed" },
+    { "QUOTA_EXCEEDED", "QUOTA_EXCEEDED", 422,
+      "The account has reached its limit" },
     { "RATE_LIMITED", "RATE_LIMITED", 429, "Too many requests" },
 
     /* 5xx */
@@ -187,7 +187,6 @@ ngx_http_junkmail_error_send(ngx_http_request_t         *r,
 {
     ngx_int_t rc;
     ngx_str_t body;
-    ngx_str_t bearer = ngx_string("Bearer");
 
     /* A body left unread would be taken for the next request. */
 
@@ -208,7 +207,8 @@ ngx_http_junkmail_error_send(ngx_http_request_t         *r,
     }
 
     if (e->status == NGX_HTTP_UNAUTHORIZED
-        && ngx_http_junkmail_header(r, "WWW-Authenticate", &bearer) != NGX_OK)
+        && ngx_http_junkmail_header_text(r, "WWW-Authenticate", "Bearer")
+               != NGX_OK)
     {
         return NGX_ERROR;
     }

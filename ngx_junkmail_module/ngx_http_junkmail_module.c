@@ -17,7 +17,6 @@
 
 #define NGX_HTTP_JUNKMAIL_RATE_PERIOD 60 /* seconds */
 #define NGX_HTTP_JUNKMAIL_EXPIRY      (30 * 24 * 3600)
-#define NGX_HTTP_JUNKMAIL_EXPIRY_MIN  60
 
 
 static ngx_int_t  ngx_http_junkmail_handler(ngx_http_request_t *r);
@@ -28,11 +27,6 @@ static ngx_uint_t ngx_http_junkmail_match(const char *pattern, ngx_str_t *path,
                                           ngx_str_t *arg);
 static ngx_int_t  ngx_http_junkmail_not_allowed(ngx_http_request_t *r,
                                                 ngx_uint_t          allowed);
-static ngx_int_t  ngx_http_junkmail_authorize(ngx_http_request_t *r);
-static ngx_int_t  ngx_http_junkmail_read_body(ngx_http_request_t *r);
-static void       ngx_http_junkmail_body_handler(ngx_http_request_t *r);
-static ngx_int_t  ngx_http_junkmail_body(ngx_http_request_t *r,
-                                         ngx_str_t          *body);
 static ngx_int_t  ngx_http_junkmail_events(ngx_http_request_t      *r,
                                            ngx_http_junkmail_ctx_t *ctx);
 static void      *ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf);
@@ -222,7 +216,7 @@ ngx_http_junkmail_handler(ngx_http_request_t *r)
     }
 
     if (ctx->route->flags & NGX_HTTP_JUNKMAIL_BODY) {
-        return ngx_http_junkmail_read_body(r);
+        return ngx_junkmail_api_read_body(r);
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -319,29 +313,28 @@ ngx_http_junkmail_match(const char *pattern, ngx_str_t *path, ngx_str_t *arg)
 static ngx_int_t
 ngx_http_junkmail_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
 {
-    u_char     text[sizeof("GET, HEAD, POST, PATCH, DELETE")], *p;
+    u_char    *p;
     ngx_str_t  value;
     ngx_uint_t i;
 
-    p = text;
+    p = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, PATCH, DELETE"));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    value.data = p;
 
     for (i = 0; i < sizeof(ngx_http_junkmail_methods)
                         / sizeof(ngx_http_junkmail_methods[0]);
          i++)
     {
         if (allowed & ngx_http_junkmail_methods[i].method) {
-            p = ngx_sprintf(p, "%s%s", p == text ? "" : ", ",
+            p = ngx_sprintf(p, "%s%s", p == value.data ? "" : ", ",
                             ngx_http_junkmail_methods[i].name);
         }
     }
 
-    value.len = p - text;
-    value.data = ngx_pnalloc(r->pool, value.len);
-    if (value.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_memcpy(value.data, text, value.len);
+    value.len = p - value.data;
 
     if (ngx_http_junkmail_header(r, "Allow", &value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -354,7 +347,7 @@ ngx_http_junkmail_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
 /* Who asks. */
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_junkmail_authorize(ngx_http_request_t *r)
 {
     ngx_str_t text;
@@ -400,11 +393,6 @@ ngx_http_junkmail_identify(ngx_http_request_t *r, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    ctx->account.data = (u_char *) ctx->key.account;
-    ctx->account.len = JM_ACCOUNT_LEN;
-    ctx->keyhash.data = (u_char *) ctx->key.hash;
-    ctx->keyhash.len = JM_HASH_LEN;
-
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
 
     if (jlcf->rate == 0) {
@@ -426,121 +414,23 @@ ngx_http_junkmail_get_ctx(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
 
-    if (ctx == NULL) {
-        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_junkmail_ctx_t));
-        if (ctx != NULL) {
-            ngx_http_set_ctx(r, ctx, ngx_http_junkmail_module);
-        }
+    if (ctx != NULL) {
+        return ctx;
     }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_junkmail_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->account.data = (u_char *) ctx->key.account;
+    ctx->account.len = JM_ACCOUNT_LEN;
+    ctx->keyhash.data = (u_char *) ctx->key.hash;
+    ctx->keyhash.len = JM_HASH_LEN;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_junkmail_module);
 
     return ctx;
-}
-
-
-/* The request's body. */
-
-
-static ngx_int_t
-ngx_http_junkmail_read_body(ngx_http_request_t *r)
-{
-    ngx_int_t        rc;
-    ngx_str_t        type;
-    ngx_table_elt_t *h;
-
-    h = r->headers_in.content_type;
-
-    if (h == NULL) {
-        return ngx_http_junkmail_error(r, "UNSUPPORTED_TYPE");
-    }
-
-    type = h->value;
-
-    if (type.len < 16
-        || ngx_strncasecmp(type.data, (u_char *) "application/json", 16) != 0
-        || (type.len > 16 && type.data[16] != ';' && type.data[16] != ' '))
-    {
-        return ngx_http_junkmail_error(r, "UNSUPPORTED_TYPE");
-    }
-
-    rc = ngx_http_read_client_request_body(r, ngx_http_junkmail_body_handler);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
-}
-
-
-static void
-ngx_http_junkmail_body_handler(ngx_http_request_t *r)
-{
-    ngx_int_t                rc;
-    ngx_http_junkmail_ctx_t *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
-
-    rc = ngx_http_junkmail_body(r, &ctx->body);
-
-    if (rc == NGX_DECLINED) {
-        rc = ngx_http_junkmail_error(r, "BAD_JSON");
-
-    } else if (rc == NGX_OK) {
-        rc = ctx->route->handler(r, ctx);
-    }
-
-    ngx_http_finalize_request(r, rc);
-}
-
-
-/* The whole body in one piece, checked: a JSON object.  NGX_DECLINED: not. */
-
-static ngx_int_t
-ngx_http_junkmail_body(ngx_http_request_t *r, ngx_str_t *body)
-{
-    size_t       len;
-    u_char      *p;
-    ssize_t      n;
-    ngx_buf_t   *b;
-    ngx_chain_t *cl;
-
-    len = 0;
-
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        len += ngx_buf_size(cl->buf);
-    }
-
-    p = ngx_pnalloc(r->pool, len + 1);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body->data = p;
-    body->len = len;
-
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        b = cl->buf;
-
-        if (ngx_buf_in_memory(b)) {
-            p = ngx_cpymem(p, b->pos, b->last - b->pos);
-            continue;
-        }
-
-        if (!b->in_file) {
-            continue; /* the end of an empty body */
-        }
-
-        /* At most 64 KiB, just written: the page cache has them. */
-
-        n = ngx_read_file(b->file, p, ngx_buf_size(b), b->file_pos);
-        if (n != (ssize_t) ngx_buf_size(b)) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        p += n;
-    }
-
-    return ngx_junkmail_api_check_body(body);
 }
 
 
@@ -575,6 +465,19 @@ ngx_http_junkmail_header(ngx_http_request_t *r, const char *name,
 #endif
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_junkmail_header_text(ngx_http_request_t *r, const char *name,
+                              const char *value)
+{
+    ngx_str_t text;
+
+    text.data = (u_char *) value;
+    text.len = ngx_strlen(value);
+
+    return ngx_http_junkmail_header(r, name, &text);
 }
 
 

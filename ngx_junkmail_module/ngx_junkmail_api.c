@@ -1,7 +1,7 @@
 /*
  * The way of every API request: a call of one Redis function, whose key check
  * is part of the call, and the answer to what it says.  Also the small helpers
- * with which the resources read queries and bodies.
+ * with which the resources read queries.
  *
  * What is asked lives in the request's pool.  When the request ends first, the
  * pool's cleanup tells the Redis link to drop the reply.
@@ -17,7 +17,6 @@
 
 
 #define NGX_JUNKMAIL_API_ARGS       128
-#define NGX_JUNKMAIL_API_LIMIT      20
 #define NGX_JUNKMAIL_API_LIMIT_MAX  100
 #define NGX_JUNKMAIL_API_OFFSET_MAX 1000000
 
@@ -33,8 +32,8 @@ typedef struct {
 static ngx_int_t   ngx_junkmail_call(ngx_http_request_t *r,
                                      ngx_junkmail_api_pt handler,
                                      const char *command, const char *function,
-                                     const char *also, ngx_uint_t argc,
-                                     ngx_str_t *argv);
+                                     const char *also, ngx_str_t *key,
+                                     ngx_uint_t argc, ngx_str_t *argv);
 static ngx_int_t   ngx_junkmail_ask(ngx_http_request_t *r,
                                     ngx_junkmail_api_pt handler,
                                     const char *also, ngx_uint_t function,
@@ -62,7 +61,8 @@ ngx_junkmail_api_write(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                        const char *function, const char *also, ngx_uint_t argc,
                        ngx_str_t *argv)
 {
-    return ngx_junkmail_call(r, handler, "FCALL", function, also, argc, argv);
+    return ngx_junkmail_call(r, handler, "FCALL", function, also, NULL, argc,
+                             argv);
 }
 
 
@@ -70,18 +70,30 @@ ngx_int_t
 ngx_junkmail_api_read(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                       const char *function, ngx_uint_t argc, ngx_str_t *argv)
 {
-    return ngx_junkmail_call(r, handler, "FCALL_RO", function, NULL, argc,
+    return ngx_junkmail_call(r, handler, "FCALL_RO", function, NULL, NULL,
+                             argc, argv);
+}
+
+
+ngx_int_t
+ngx_junkmail_api_function(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
+                          const char *function, const char *also,
+                          ngx_str_t *key, ngx_uint_t argc, ngx_str_t *argv)
+{
+    return ngx_junkmail_call(r, handler, "FCALL", function, also, key, argc,
                              argv);
 }
 
 
+/* Without `key` it is the account's, and the function checks the keyhash. */
+
 static ngx_int_t
 ngx_junkmail_call(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                   const char *command, const char *function, const char *also,
-                  ngx_uint_t argc, ngx_str_t *argv)
+                  ngx_str_t *key, ngx_uint_t argc, ngx_str_t *argv)
 {
-    u_char                   key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
-    ngx_uint_t               n;
+    u_char                   account[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
+    ngx_uint_t               i, n;
     ngx_str_t                args[NGX_JUNKMAIL_API_ARGS];
     ngx_http_junkmail_ctx_t *ctx;
 
@@ -96,23 +108,23 @@ ngx_junkmail_call(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
     args[1].data = (u_char *) function;
     args[1].len = ngx_strlen(function);
     ngx_str_set(&args[2], "1");
-    args[3].data = key;
-    args[3].len = ngx_sprintf(key, JM_KEY_ACCOUNT, ctx->key.account) - key;
-    args[4] = ctx->keyhash;
+    n = 4;
 
-    for (n = 0; n < argc; n++) {
-        args[5 + n] = argv[n];
+    if (key != NULL) {
+        args[3] = *key;
+
+    } else {
+        args[3].data = account;
+        args[3].len = ngx_sprintf(account, JM_KEY_ACCOUNT, ctx->key.account)
+                      - account;
+        args[n++] = ctx->keyhash;
     }
 
-    return ngx_junkmail_ask(r, handler, also, 1, argc + 5, args);
-}
+    for (i = 0; i < argc; i++) {
+        args[n++] = argv[i];
+    }
 
-
-ngx_int_t
-ngx_junkmail_api_function(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
-                          const char *also, ngx_uint_t argc, ngx_str_t *argv)
-{
-    return ngx_junkmail_ask(r, handler, also, 1, argc, argv);
+    return ngx_junkmail_ask(r, handler, also, 1, n, args);
 }
 
 
@@ -128,28 +140,30 @@ ngx_int_t
 ngx_junkmail_api_due(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
                      ngx_str_t *member, int64_t due)
 {
-    u_char                   key[sizeof(JM_KEY_EXPIRE) + NGX_INT32_LEN];
+    u_char                   text[sizeof(JM_KEY_EXPIRE) + NGX_INT32_LEN];
     u_char                   when[NGX_INT64_LEN];
-    ngx_str_t                argv[6];
+    ngx_str_t                key, argv[2];
     ngx_http_junkmail_ctx_t *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
 
-    ngx_str_set(&argv[0], "FCALL");
-    ngx_str_set(&argv[1], "jm_due_add");
-    ngx_str_set(&argv[2], "1");
+    if (member->data == NULL) {
+        return NGX_ERROR;
+    }
 
     /* ngx_sprintf() knows %ui where JM_KEY_EXPIRE has %u. */
 
-    argv[3].data = key;
-    argv[3].len = snprintf(
-        (char *) key, sizeof(key), JM_KEY_EXPIRE,
-        jm_shard((jm_str_t){ (u_char *) ctx->key.account, JM_ACCOUNT_LEN }));
-    argv[4] = *member;
-    argv[5].data = when;
-    argv[5].len = ngx_sprintf(when, "%L", due) - when;
+    key.data = text;
+    key.len = snprintf(
+        (char *) text, sizeof(text), JM_KEY_EXPIRE,
+        jm_shard((jm_str_t){ ctx->account.data, ctx->account.len }));
 
-    return ngx_junkmail_api_function(r, handler, NULL, 6, argv);
+    argv[0] = *member;
+    argv[1].data = when;
+    argv[1].len = ngx_sprintf(when, "%L", due) - when;
+
+    return ngx_junkmail_api_function(r, handler, "jm_due_add", NULL, &key, 2,
+                                     argv);
 }
 
 
@@ -313,6 +327,11 @@ ngx_junkmail_api_data(ngx_http_request_t *r, ngx_uint_t status,
     ngx_int_t rc;
     ngx_str_t body;
 
+    if (json->data == NULL) {
+        ngx_http_junkmail_fail(r, "INTERNAL");
+        return;
+    }
+
     body = ngx_junkmail_api_printf(r, sizeof("{\"data\":}") + json->len,
                                    "{\"data\":%V}", json);
 
@@ -337,6 +356,18 @@ ngx_junkmail_api_message(ngx_http_request_t *r, const char *text)
                            : ngx_http_junkmail_json(r, NGX_HTTP_OK, &body);
 
     ngx_http_junkmail_finish(r, rc);
+}
+
+
+void
+ngx_junkmail_api_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                     redisReply *reply)
+{
+    ngx_str_t json;
+
+    json = ngx_junkmail_api_string(reply, 1);
+
+    ngx_junkmail_api_data(r, NGX_HTTP_OK, &json);
 }
 
 
@@ -421,18 +452,6 @@ ngx_junkmail_api_id(ngx_str_t *text)
     ngx_str_t none = ngx_string("00000000-0000-7000-8000-000000000000");
 
     return jm_uuid_valid((jm_str_t){ text->data, text->len }) ? *text : none;
-}
-
-
-ngx_str_t
-ngx_junkmail_api_index(ngx_str_t *text)
-{
-    ngx_str_t none = ngx_string("0");
-
-    return text->len <= 4 && text->data[0] != '0'
-                   && ngx_atoi(text->data, text->len) != NGX_ERROR
-               ? *text
-               : none;
 }
 
 
@@ -553,111 +572,4 @@ ngx_junkmail_api_page(ngx_http_request_t *r, ngx_int_t *limit,
     }
 
     return NULL;
-}
-
-
-ngx_int_t
-ngx_junkmail_api_check_body(ngx_str_t *body)
-{
-    jm_json_t value;
-
-    if (body->len == 0) {
-        ngx_str_set(body, "{}");
-    }
-
-    if (jm_json_parse((jm_str_t){ body->data, body->len }, &value) != 0
-        || value.type != JM_JSON_OBJECT)
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-jm_json_t
-ngx_junkmail_api_object(ngx_http_request_t *r)
-{
-    jm_json_t                object;
-    ngx_http_junkmail_ctx_t *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
-
-    /* Parsed before, so it cannot fail. */
-
-    (void) jm_json_parse((jm_str_t){ ctx->body.data, ctx->body.len }, &object);
-
-    return object;
-}
-
-
-ngx_int_t
-ngx_junkmail_api_field_string(ngx_http_request_t *r, const char *name,
-                              ngx_str_t *out)
-{
-    ssize_t   len;
-    jm_json_t object, value;
-
-    object = ngx_junkmail_api_object(r);
-
-    if (!jm_json_member(&object, name, &value) || value.type == JM_JSON_NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (value.type != JM_JSON_STRING) {
-        return NGX_ERROR;
-    }
-
-    out->data = ngx_pnalloc(r->pool, value.text.len + 1);
-    if (out->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    len = jm_json_string(&value, out->data, value.text.len);
-    if (len < 0) {
-        return NGX_ERROR;
-    }
-
-    out->len = len;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_junkmail_api_field_integer(ngx_http_request_t *r, const char *name,
-                               int64_t *out)
-{
-    jm_json_t object, value;
-
-    object = ngx_junkmail_api_object(r);
-
-    if (!jm_json_member(&object, name, &value) || value.type == JM_JSON_NULL) {
-        return NGX_DECLINED;
-    }
-
-    return jm_json_integer(&value, out) == 0 ? NGX_OK : NGX_ERROR;
-}
-
-
-ngx_int_t
-ngx_junkmail_api_field_flag(ngx_http_request_t *r, const char *name,
-                            ngx_str_t *out)
-{
-    jm_json_t object, value;
-
-    object = ngx_junkmail_api_object(r);
-
-    if (!jm_json_member(&object, name, &value)) {
-        return NGX_DECLINED;
-    }
-
-    if (value.type != JM_JSON_TRUE && value.type != JM_JSON_FALSE) {
-        return NGX_ERROR;
-    }
-
-    out->data = (u_char *) (value.type == JM_JSON_TRUE ? "1" : "0");
-    out->len = 1;
-
-    return NGX_OK;
 }

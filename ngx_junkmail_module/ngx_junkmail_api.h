@@ -11,7 +11,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "jm_json.h"
 #include "ngx_http_junkmail.h"
 #include "ngx_junkmail_redis.h"
 
@@ -39,10 +38,11 @@ ngx_int_t ngx_junkmail_api_read(ngx_http_request_t *r,
                                 const char *function, ngx_uint_t argc,
                                 ngx_str_t *argv);
 
-/* The same for a function called with all that it takes, FCALL included. */
+/* The same for a function that checks no key and works on `key` of Redis. */
 ngx_int_t ngx_junkmail_api_function(ngx_http_request_t *r,
                                     ngx_junkmail_api_pt handler,
-                                    const char *also, ngx_uint_t argc,
+                                    const char *function, const char *also,
+                                    ngx_str_t *key, ngx_uint_t argc,
                                     ngx_str_t *argv);
 
 /* A plain command. */
@@ -53,6 +53,7 @@ ngx_int_t ngx_junkmail_api_command(ngx_http_request_t *r,
 /*
  * Adds `member`, "<kind>:<account>[:<id>]", to what the reaper has to do at
  * `due` (Unix ms).  `handler` may be NULL: then only an error is answered.
+ * NGX_ERROR also when there was no memory for `member`.
  */
 ngx_int_t ngx_junkmail_api_due(ngx_http_request_t *r,
                                ngx_junkmail_api_pt handler, ngx_str_t *member,
@@ -68,10 +69,15 @@ ngx_int_t ngx_junkmail_api_wait_write(ngx_http_request_t *r, ngx_int_t rc);
 /* From a callback: fails the request when asking again did not succeed. */
 void ngx_junkmail_api_again(ngx_http_request_t *r, ngx_int_t rc);
 
-/* From a callback: {"data":`json`}, {"message":`text`}. */
+/* From a callback: {"data":`json`}, {"message":`text`}; an error when there
+ * was no memory for `json`. */
 void ngx_junkmail_api_data(ngx_http_request_t *r, ngx_uint_t status,
                            ngx_str_t *json);
 void ngx_junkmail_api_message(ngx_http_request_t *r, const char *text);
+
+/* The handler of functions that answer OK and the JSON of the data. */
+void ngx_junkmail_api_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                          redisReply *reply);
 
 /* Elements of replies; what is not there is empty or 0. */
 ngx_str_t ngx_junkmail_api_string(redisReply *reply, size_t element);
@@ -85,7 +91,6 @@ ngx_str_t ngx_junkmail_api_copy(ngx_http_request_t *r, ngx_str_t *text);
 /* A path's id, or one that no object has when it is malformed: so a bad key
  * is told first. */
 ngx_str_t ngx_junkmail_api_id(ngx_str_t *text);
-ngx_str_t ngx_junkmail_api_index(ngx_str_t *text);
 
 /* Unix milliseconds. */
 int64_t ngx_junkmail_api_now(void);
@@ -101,27 +106,36 @@ ngx_int_t ngx_junkmail_api_arg_number(ngx_http_request_t *r, const char *name,
 ngx_int_t ngx_junkmail_api_arg_flag(ngx_http_request_t *r, const char *name,
                                     ngx_flag_t *out);
 
-/* limit and offset, with their defaults.  NULL, or the field that is wrong. */
+/* limit and offset; absent, they stay as they are.  NULL, or the field that is
+ * wrong. */
 const char *ngx_junkmail_api_page(ngx_http_request_t *r, ngx_int_t *limit,
                                   ngx_int_t *offset);
 
-/* NGX_OK, or NGX_DECLINED when `body` is not one JSON object.  An empty body
- * becomes an empty object. */
-ngx_int_t ngx_junkmail_api_check_body(ngx_str_t *body);
 
-/* The members of the request's object.  NGX_OK, NGX_DECLINED: absent or null,
- * NGX_ERROR: of another type. */
+/* The JSON body: ngx_junkmail_api_body.c. */
+
+/*
+ * Reads, checks and parses it, then calls the route's handler; no body counts
+ * as an empty object.  Returns what a content handler does.
+ */
+ngx_int_t ngx_junkmail_api_read_body(ngx_http_request_t *r);
+
+/* A member of the request's object; NULL when it is absent or null. */
+cJSON *ngx_junkmail_api_field(ngx_http_request_t *r, const char *name);
+
+/*
+ * NGX_OK, NGX_DECLINED: absent or null, NGX_ERROR: of another type, or out of
+ * range.  The string lives as long as the request and may be written to.
+ */
 ngx_int_t ngx_junkmail_api_field_string(ngx_http_request_t *r,
                                         const char *name, ngx_str_t *out);
 ngx_int_t ngx_junkmail_api_field_integer(ngx_http_request_t *r,
-                                         const char *name, int64_t *out);
+                                         const char *name, int64_t min,
+                                         int64_t max, int64_t *out);
 
 /* NGX_OK and "0" or "1", NGX_DECLINED: absent, NGX_ERROR: no boolean. */
 ngx_int_t ngx_junkmail_api_field_flag(ngx_http_request_t *r, const char *name,
                                       ngx_str_t *out);
-
-/* The object itself. */
-jm_json_t ngx_junkmail_api_object(ngx_http_request_t *r);
 
 
 /* Long responses: ngx_junkmail_api_stream.c. */
@@ -149,6 +163,9 @@ void ngx_junkmail_api_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
  */
 ngx_int_t ngx_junkmail_api_validate(ngx_http_request_t *r, ngx_str_t *id,
                                     int64_t version, ngx_uint_t gzip);
+
+/* Vary and Cache-Control alone. */
+ngx_int_t ngx_junkmail_api_cache(ngx_http_request_t *r);
 
 /* The ETag itself, quotes included. */
 ngx_str_t ngx_junkmail_api_etag(ngx_http_request_t *r, ngx_str_t *id,

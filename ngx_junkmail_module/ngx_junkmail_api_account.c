@@ -29,9 +29,6 @@ static ngx_str_t ngx_junkmail_client(ngx_http_request_t *r);
 static void      ngx_junkmail_account_created(ngx_http_request_t      *r,
                                               ngx_http_junkmail_ctx_t *ctx,
                                               redisReply              *reply);
-static void      ngx_junkmail_account_got(ngx_http_request_t      *r,
-                                          ngx_http_junkmail_ctx_t *ctx,
-                                          redisReply              *reply);
 static void      ngx_junkmail_account_deleted(ngx_http_request_t      *r,
                                               ngx_http_junkmail_ctx_t *ctx,
                                               redisReply              *reply);
@@ -84,21 +81,13 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     }
 
     ctx->data = text;
-    ctx->account.data = (u_char *) ctx->key.account;
-    ctx->account.len = JM_ACCOUNT_LEN;
-    ctx->keyhash.data = (u_char *) ctx->key.hash;
-    ctx->keyhash.len = JM_HASH_LEN;
-
-    member = ngx_junkmail_account_member(r, ctx);
-    if (member.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     argv[0].data = (u_char *) id;
     argv[0].len = JM_UUID_LEN;
 
     /* What is due comes first, so that no account is ever forgotten. */
 
+    member = ngx_junkmail_account_member(r, ctx);
     rc = ngx_junkmail_api_due(r, NULL, &member, now + NGX_JUNKMAIL_API_UNUSED);
 
     if (rc == NGX_OK) {
@@ -169,8 +158,6 @@ ngx_junkmail_account_created(ngx_http_request_t      *r,
 {
     char      created[25];
     ngx_str_t json;
-    ngx_str_t cache = ngx_string("no-store");
-    ngx_str_t location = ngx_string(NGX_HTTP_JUNKMAIL_PREFIX "accounts/me");
 
     jm_iso_time(ngx_junkmail_api_integer(reply, 1), created);
 
@@ -180,9 +167,10 @@ ngx_junkmail_account_created(ngx_http_request_t      *r,
         ",\"createdAt\":\"%s\"}",
         ctx->key.account, ctx->data, created);
 
-    if (json.data == NULL
-        || ngx_http_junkmail_header(r, "Cache-Control", &cache) != NGX_OK
-        || ngx_http_junkmail_header(r, "Location", &location) != NGX_OK)
+    if (ngx_http_junkmail_header_text(r, "Cache-Control", "no-store") != NGX_OK
+        || ngx_http_junkmail_header_text(
+               r, "Location", NGX_HTTP_JUNKMAIL_PREFIX "accounts/me")
+               != NGX_OK)
     {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;
@@ -197,20 +185,8 @@ ngx_junkmail_api_account_get(ngx_http_request_t      *r,
                              ngx_http_junkmail_ctx_t *ctx)
 {
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_account_got, "jm_account_get",
-                                 0, NULL));
-}
-
-
-static void
-ngx_junkmail_account_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
-                         redisReply *reply)
-{
-    ngx_str_t json;
-
-    json = ngx_junkmail_api_string(reply, 1);
-
-    ngx_junkmail_api_data(r, NGX_HTTP_OK, &json);
+        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_account_get", 0,
+                                 NULL));
 }
 
 
@@ -230,16 +206,12 @@ static void
 ngx_junkmail_account_deleted(ngx_http_request_t      *r,
                              ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_int_t rc;
     ngx_str_t member;
 
     member = ngx_junkmail_account_member(r, ctx);
 
-    rc = member.data == NULL
-             ? NGX_ERROR
-             : ngx_junkmail_api_due(r, ngx_junkmail_account_due, &member, 0);
-
-    ngx_junkmail_api_again(r, rc);
+    ngx_junkmail_api_again(
+        r, ngx_junkmail_api_due(r, ngx_junkmail_account_due, &member, 0));
 }
 
 

@@ -25,10 +25,10 @@
 #include "ngx_junkmail_api.h"
 
 
-#define NGX_JUNKMAIL_API_DRAWS      5
-#define NGX_JUNKMAIL_API_EXPIRY_MIN 60
-#define NGX_JUNKMAIL_API_PENDING    60000 /* ms until the reaper looks */
-#define NGX_JUNKMAIL_API_WORDS      64
+#define NGX_JUNKMAIL_API_ADDRESSES 20 /* the default limit */
+#define NGX_JUNKMAIL_API_DRAWS     5
+#define NGX_JUNKMAIL_API_PENDING   60000 /* ms until the reaper looks */
+#define NGX_JUNKMAIL_API_WORDS     64
 
 
 typedef struct {
@@ -46,9 +46,6 @@ typedef struct {
 static void ngx_junkmail_address_listed(ngx_http_request_t      *r,
                                         ngx_http_junkmail_ctx_t *ctx,
                                         redisReply              *reply);
-static void ngx_junkmail_address_got(ngx_http_request_t      *r,
-                                     ngx_http_junkmail_ctx_t *ctx,
-                                     redisReply              *reply);
 
 static const char *ngx_junkmail_address_read(ngx_http_request_t *r,
                                              ngx_junkmail_new_t *new);
@@ -147,7 +144,7 @@ ngx_junkmail_api_address_list(ngx_http_request_t      *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    page[0] = 20;
+    page[0] = NGX_JUNKMAIL_API_ADDRESSES;
     page[1] = 0;
 
     wrong = ngx_junkmail_api_page(r, &page[0], &page[1]);
@@ -222,20 +219,8 @@ ngx_junkmail_api_address_get(ngx_http_request_t      *r,
     argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
 
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_address_got, "jm_address_get",
-                                 1, argv));
-}
-
-
-static void
-ngx_junkmail_address_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
-                         redisReply *reply)
-{
-    ngx_str_t json;
-
-    json = ngx_junkmail_api_string(reply, 1);
-
-    ngx_junkmail_api_data(r, NGX_HTTP_OK, &json);
+        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_address_get", 1,
+                                 argv));
 }
 
 
@@ -286,7 +271,6 @@ static const char *
 ngx_junkmail_address_read(ngx_http_request_t *r, ngx_junkmail_new_t *new)
 {
     ngx_int_t                     rc;
-    ngx_str_t                     ignored;
     ngx_http_junkmail_loc_conf_t *jlcf;
 
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
@@ -323,18 +307,18 @@ ngx_junkmail_address_read(ngx_http_request_t *r, ngx_junkmail_new_t *new)
     }
 
     new->expires = jlcf->default_expiry;
-    rc = ngx_junkmail_api_field_integer(r, "expiresIn", &new->expires);
 
-    if (rc == NGX_ERROR || new->expires < NGX_JUNKMAIL_API_EXPIRY_MIN
-        || new->expires > jlcf->max_expiry)
+    if (ngx_junkmail_api_field_integer(r, "expiresIn",
+                                       NGX_HTTP_JUNKMAIL_EXPIRY_MIN,
+                                       jlcf->max_expiry, &new->expires)
+        == NGX_ERROR)
     {
         return "expiresIn";
     }
 
     /* There is nobody yet to forward to; silence would lose mail. */
 
-    if (ngx_junkmail_api_field_string(r, "forwardToId", &ignored)
-        != NGX_DECLINED) {
+    if (ngx_junkmail_api_field(r, "forwardToId") != NULL) {
         return "forwardToId";
     }
 
@@ -519,7 +503,7 @@ static ngx_int_t
 ngx_junkmail_address_claim(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
     char      owner[JM_HASH_LEN + 1];
-    ngx_str_t argv[7], id, member;
+    ngx_str_t argv[3], id, key, member;
     ngx_junkmail_new_t *new;
 
     new = ctx->data;
@@ -528,30 +512,25 @@ ngx_junkmail_address_claim(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 
     member = ngx_junkmail_address_member(r, ctx, &id);
 
-    if (member.data == NULL
-        || ngx_junkmail_api_due(r, NULL, &member,
-                                ngx_junkmail_api_now()
-                                    + NGX_JUNKMAIL_API_PENDING)
-               != NGX_OK)
+    if (ngx_junkmail_api_due(r, NULL, &member,
+                             ngx_junkmail_api_now() + NGX_JUNKMAIL_API_PENDING)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     jm_sha256_hex((jm_str_t){ ctx->account.data, ctx->account.len }, owner);
 
-    ngx_str_set(&argv[0], "FCALL");
-    ngx_str_set(&argv[1], "jm_route_claim");
-    ngx_str_set(&argv[2], "1");
-    argv[3] = ngx_junkmail_api_printf(r,
-                                      sizeof("jm:route:{}") + new->address.len,
-                                      "jm:route:{%V}", &new->address);
-    argv[4] = ctx->account;
-    argv[5] = id;
-    argv[6].data = (u_char *) owner;
-    argv[6].len = JM_HASH_LEN;
+    key = ngx_junkmail_api_printf(r, sizeof("jm:route:{}") + new->address.len,
+                                  "jm:route:{%V}", &new->address);
+    argv[0] = ctx->account;
+    argv[1] = id;
+    argv[2].data = (u_char *) owner;
+    argv[2].len = JM_HASH_LEN;
 
     return ngx_junkmail_api_function(r, ngx_junkmail_address_claimed,
-                                     "ALIAS_TAKEN", 7, argv);
+                                     "jm_route_claim", "ALIAS_TAKEN", &key, 3,
+                                     argv);
 }
 
 
@@ -559,7 +538,7 @@ static void
 ngx_junkmail_address_claimed(ngx_http_request_t      *r,
                              ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_str_t argv[5];
+    ngx_str_t key, id;
     ngx_junkmail_new_t *new;
 
     new = ctx->data;
@@ -570,18 +549,14 @@ ngx_junkmail_address_claimed(ngx_http_request_t      *r,
         return;
     }
 
-    ngx_str_set(&argv[0], "FCALL");
-    ngx_str_set(&argv[1], "jm_address_confirm");
-    ngx_str_set(&argv[2], "1");
-    argv[3] = ngx_junkmail_api_printf(r,
-                                      sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN,
-                                      JM_KEY_ACCOUNT, ctx->key.account);
-    argv[4].data = (u_char *) new->id;
-    argv[4].len = JM_UUID_LEN;
+    key = ngx_junkmail_api_printf(r, sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN,
+                                  JM_KEY_ACCOUNT, ctx->key.account);
+    id.data = (u_char *) new->id;
+    id.len = JM_UUID_LEN;
 
-    ngx_junkmail_api_again(
-        r, ngx_junkmail_api_function(r, ngx_junkmail_address_confirmed, NULL,
-                                     5, argv));
+    ngx_junkmail_api_again(r, ngx_junkmail_api_function(
+                                  r, ngx_junkmail_address_confirmed,
+                                  "jm_address_confirm", NULL, &key, 1, &id));
 }
 
 
@@ -671,16 +646,12 @@ static void
 ngx_junkmail_address_deleted(ngx_http_request_t      *r,
                              ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_int_t rc;
     ngx_str_t member;
 
     member = ngx_junkmail_address_member(r, ctx, &ctx->arg[0]);
 
-    rc = member.data == NULL
-             ? NGX_ERROR
-             : ngx_junkmail_api_due(r, ngx_junkmail_address_due, &member, 0);
-
-    ngx_junkmail_api_again(r, rc);
+    ngx_junkmail_api_again(
+        r, ngx_junkmail_api_due(r, ngx_junkmail_address_due, &member, 0));
 }
 
 

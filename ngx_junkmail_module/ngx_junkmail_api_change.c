@@ -182,35 +182,34 @@ ngx_junkmail_api_email_update_many(ngx_http_request_t      *r,
 static ngx_int_t
 ngx_junkmail_ids_read(ngx_http_request_t *r, ngx_str_t *ids, ngx_uint_t *n)
 {
-    size_t    at;
-    jm_json_t object, array, item;
+    cJSON    *array, *item;
+    ngx_str_t id;
 
     *n = 0;
-    at = 0;
-    object = ngx_junkmail_api_object(r);
+    array = ngx_junkmail_api_field(r, "ids");
 
-    if (!jm_json_member(&object, "ids", &array) || array.type == JM_JSON_NULL)
-    {
+    if (array == NULL) {
         return NGX_DECLINED;
     }
 
-    if (array.type != JM_JSON_ARRAY) {
+    if (!cJSON_IsArray(array)) {
         return NGX_ERROR;
     }
 
-    while (jm_json_next(&array, &at, &item)) {
-
-        /* A valid id has no escapes: it may be used as it is written. */
-
-        if (*n == NGX_JUNKMAIL_API_IDS || item.type != JM_JSON_STRING
-            || !jm_uuid_valid(item.text))
-        {
+    cJSON_ArrayForEach(item, array)
+    {
+        if (*n == NGX_JUNKMAIL_API_IDS || !cJSON_IsString(item)) {
             return NGX_ERROR;
         }
 
-        ids[*n].data = item.text.data;
-        ids[*n].len = item.text.len;
-        (*n)++;
+        id.data = (u_char *) item->valuestring;
+        id.len = ngx_strlen(id.data);
+
+        if (!jm_uuid_valid((jm_str_t){ id.data, id.len })) {
+            return NGX_ERROR;
+        }
+
+        ids[(*n)++] = id;
     }
 
     return NGX_OK;

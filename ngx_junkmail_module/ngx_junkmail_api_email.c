@@ -136,10 +136,13 @@ ngx_junkmail_api_email_list(ngx_http_request_t      *r,
 static const char *
 ngx_junkmail_query_read(ngx_http_request_t *r, ngx_junkmail_query_t *q)
 {
+    const char *wrong;
+
     q->limit = NGX_JUNKMAIL_API_EMAILS;
 
-    if (ngx_junkmail_api_page(r, &q->limit, &q->offset) != NULL) {
-        return ngx_junkmail_api_page(r, &q->limit, &q->offset);
+    wrong = ngx_junkmail_api_page(r, &q->limit, &q->offset);
+    if (wrong != NULL) {
+        return wrong;
     }
 
     if (ngx_junkmail_api_arg(r, "address_id", &q->address) == NGX_OK
@@ -259,16 +262,12 @@ ngx_junkmail_email_listed(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                           redisReply *reply)
 {
     size_t                n;
-    ngx_str_t             cache = ngx_string("private, no-cache");
-    ngx_str_t             vary = ngx_string("Accept-Encoding");
     ngx_junkmail_query_t *q;
 
     q = ctx->data;
     n = q->sent ? 2 : reply->elements;
 
-    if (ngx_http_junkmail_header(r, "Cache-Control", &cache) != NGX_OK
-        || ngx_http_junkmail_header(r, "Vary", &vary) != NGX_OK)
-    {
+    if (ngx_junkmail_api_cache(r) != NGX_OK) {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;
     }

@@ -52,17 +52,15 @@ static ngx_int_t  ngx_junkmail_part_begin(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx,
                                           ngx_junkmail_part_e      kind,
                                           ngx_uint_t               view);
+static ngx_str_t  ngx_junkmail_part_index(ngx_str_t *text);
 static ngx_int_t  ngx_junkmail_part_ask(ngx_http_request_t    *r,
                                         ngx_junkmail_wanted_t *w);
 static void       ngx_junkmail_part_got(ngx_http_request_t      *r,
                                         ngx_http_junkmail_ctx_t *ctx,
                                         redisReply              *reply);
-static void       ngx_junkmail_html_page(ngx_http_request_t      *r,
-                                         ngx_http_junkmail_ctx_t *ctx,
-                                         redisReply              *reply);
-static void       ngx_junkmail_source(ngx_http_request_t      *r,
-                                      ngx_http_junkmail_ctx_t *ctx,
-                                      redisReply              *reply);
+static ngx_int_t  ngx_junkmail_page_headers(ngx_http_request_t *r);
+static ngx_int_t  ngx_junkmail_source_headers(ngx_http_request_t    *r,
+                                              ngx_junkmail_wanted_t *w);
 static void       ngx_junkmail_attachment(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx,
                                           redisReply              *reply);
@@ -84,12 +82,9 @@ static ngx_int_t  ngx_junkmail_range_answer(ngx_http_request_t    *r,
                                             off_t *end);
 static ngx_int_t  ngx_junkmail_headers(ngx_http_request_t *r, const char *csp,
                                        const char *corp);
-static ngx_int_t  ngx_junkmail_header(ngx_http_request_t *r, const char *name,
-                                      const char *value);
 static void       ngx_junkmail_view_created(ngx_http_request_t      *r,
                                             ngx_http_junkmail_ctx_t *ctx,
                                             redisReply              *reply);
-static ngx_int_t  ngx_junkmail_ticket(ngx_http_junkmail_ctx_t *ctx);
 
 
 static const char *ngx_junkmail_part_names[] = { "html", "raw", "att" };
@@ -151,7 +146,13 @@ ngx_junkmail_part_begin(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     w->view = view;
     w->to = -1;
 
-    if (view && ngx_junkmail_ticket(ctx) != NGX_OK) {
+    /* A ticket stands in for the key: it names the account, hides a secret. */
+
+    if (view
+        && jm_ticket_parse((jm_str_t){ ctx->arg[0].data, ctx->arg[0].len },
+                           &ctx->key)
+               != 0)
+    {
         return ngx_http_junkmail_error(r, "VIEW_NOT_FOUND");
     }
 
@@ -162,7 +163,7 @@ ngx_junkmail_part_begin(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     ngx_str_set(&w->n, "0");
 
     if (kind == NGX_JUNKMAIL_API_ATTACHMENT) {
-        w->n = ngx_junkmail_api_index(&ctx->arg[1]);
+        w->n = ngx_junkmail_part_index(&ctx->arg[1]);
         ngx_junkmail_range_read(r, w);
     }
 
@@ -170,23 +171,17 @@ ngx_junkmail_part_begin(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
 }
 
 
-/* A ticket stands in for the key: it names the account and hides a secret. */
+/* An attachment's number, or one that none has. */
 
-static ngx_int_t
-ngx_junkmail_ticket(ngx_http_junkmail_ctx_t *ctx)
+static ngx_str_t
+ngx_junkmail_part_index(ngx_str_t *text)
 {
-    jm_str_t text = { ctx->arg[0].data, ctx->arg[0].len };
+    ngx_str_t none = ngx_string("0");
 
-    if (jm_ticket_parse(text, &ctx->key) != 0) {
-        return NGX_DECLINED;
-    }
-
-    ctx->account.data = (u_char *) ctx->key.account;
-    ctx->account.len = JM_ACCOUNT_LEN;
-    ctx->keyhash.data = (u_char *) ctx->key.hash;
-    ctx->keyhash.len = JM_HASH_LEN;
-
-    return NGX_OK;
+    return text->len <= 4 && text->data[0] != '0'
+                   && ngx_atoi(text->data, text->len) != NGX_ERROR
+               ? *text
+               : none;
 }
 
 
@@ -241,6 +236,7 @@ static void
 ngx_junkmail_part_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                       redisReply *reply)
 {
+    ngx_int_t              rc;
     ngx_str_t              id;
     ngx_junkmail_wanted_t *w;
 
@@ -251,32 +247,12 @@ ngx_junkmail_part_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
         w->id = ngx_junkmail_api_copy(r, &id);
     }
 
-    switch (w->kind) {
-
-    case NGX_JUNKMAIL_API_HTML:
-        ngx_junkmail_html_page(r, ctx, reply);
-        return;
-
-    case NGX_JUNKMAIL_API_SOURCE:
-        ngx_junkmail_source(r, ctx, reply);
-        return;
-
-    default:
+    if (w->kind == NGX_JUNKMAIL_API_ATTACHMENT) {
         ngx_junkmail_attachment(r, ctx, reply);
         return;
     }
-}
 
-
-/* The page and the original lie as gzip and are sent so. */
-
-static void
-ngx_junkmail_html_page(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
-                       redisReply *reply)
-{
-    ngx_junkmail_wanted_t *w;
-
-    w = ctx->data;
+    /* The page and the original lie as gzip and are sent so. */
 
     if (ngx_junkmail_api_validate(r, &w->id,
                                   ngx_junkmail_api_integer(reply, 1), 1)
@@ -285,54 +261,54 @@ ngx_junkmail_html_page(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
         return;
     }
 
-    if (ngx_junkmail_headers(r, NGX_JUNKMAIL_API_PAGE_CSP, "same-origin")
-            != NGX_OK
-        || ngx_junkmail_header(r, "Referrer-Policy", "no-referrer") != NGX_OK
-        || ngx_junkmail_header(r, "X-DNS-Prefetch-Control", "off") != NGX_OK)
-    {
+    rc = w->kind == NGX_JUNKMAIL_API_HTML ? ngx_junkmail_page_headers(r)
+                                          : ngx_junkmail_source_headers(r, w);
+
+    if (rc != NGX_OK) {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;
     }
-
-    ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
-    r->headers_out.content_type_len = sizeof("text/html") - 1;
 
     ngx_junkmail_part_send(r, ctx, reply, ngx_junkmail_api_integer(reply, 3));
 }
 
 
-static void
-ngx_junkmail_source(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
-                    redisReply *reply)
+static ngx_int_t
+ngx_junkmail_page_headers(ngx_http_request_t *r)
 {
-    ngx_str_t              name;
-    ngx_junkmail_wanted_t *w;
+    ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
+    r->headers_out.content_type_len = sizeof("text/html") - 1;
 
-    w = ctx->data;
-
-    if (ngx_junkmail_api_validate(r, &w->id,
-                                  ngx_junkmail_api_integer(reply, 1), 1)
-        != NGX_OK)
+    if (ngx_http_junkmail_header_text(r, "Referrer-Policy", "no-referrer")
+            != NGX_OK
+        || ngx_http_junkmail_header_text(r, "X-DNS-Prefetch-Control", "off")
+               != NGX_OK)
     {
-        return;
+        return NGX_ERROR;
     }
+
+    return ngx_junkmail_headers(r, NGX_JUNKMAIL_API_PAGE_CSP, "same-origin");
+}
+
+
+static ngx_int_t
+ngx_junkmail_source_headers(ngx_http_request_t *r, ngx_junkmail_wanted_t *w)
+{
+    ngx_str_t name;
+
+    ngx_str_set(&r->headers_out.content_type, "message/rfc822");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
 
     name = ngx_junkmail_api_printf(r, 96, "attachment; filename=\"%V.eml\"",
                                    &w->id);
 
     if (name.data == NULL
-        || ngx_http_junkmail_header(r, "Content-Disposition", &name) != NGX_OK
-        || ngx_junkmail_headers(r, NGX_JUNKMAIL_API_FILE_CSP, "same-origin")
-               != NGX_OK)
+        || ngx_http_junkmail_header(r, "Content-Disposition", &name) != NGX_OK)
     {
-        ngx_http_junkmail_fail(r, "INTERNAL");
-        return;
+        return NGX_ERROR;
     }
 
-    ngx_str_set(&r->headers_out.content_type, "message/rfc822");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-
-    ngx_junkmail_part_send(r, ctx, reply, ngx_junkmail_api_integer(reply, 3));
+    return ngx_junkmail_headers(r, NGX_JUNKMAIL_API_FILE_CSP, "same-origin");
 }
 
 
@@ -416,7 +392,8 @@ ngx_junkmail_attachment_headers(ngx_http_request_t    *r,
 
     if (ngx_http_junkmail_header(r, "Content-Disposition", &disposition)
             != NGX_OK
-        || ngx_junkmail_header(r, "Accept-Ranges", "bytes") != NGX_OK)
+        || ngx_http_junkmail_header_text(r, "Accept-Ranges", "bytes")
+               != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -621,26 +598,17 @@ ngx_junkmail_range_answer(ngx_http_request_t *r, ngx_junkmail_wanted_t *w,
 static ngx_int_t
 ngx_junkmail_headers(ngx_http_request_t *r, const char *csp, const char *corp)
 {
-    if (ngx_junkmail_header(r, "Content-Security-Policy", csp) != NGX_OK
-        || ngx_junkmail_header(r, "X-Content-Type-Options", "nosniff")
+    if (ngx_http_junkmail_header_text(r, "Content-Security-Policy", csp)
+            != NGX_OK
+        || ngx_http_junkmail_header_text(r, "X-Content-Type-Options",
+                                         "nosniff")
                != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_junkmail_header(r, "Cross-Origin-Resource-Policy", corp);
-}
-
-
-static ngx_int_t
-ngx_junkmail_header(ngx_http_request_t *r, const char *name, const char *value)
-{
-    ngx_str_t text;
-
-    text.data = (u_char *) value;
-    text.len = ngx_strlen(value);
-
-    return ngx_http_junkmail_header(r, name, &text);
+    return ngx_http_junkmail_header_text(r, "Cross-Origin-Resource-Policy",
+                                         corp);
 }
 
 
@@ -688,9 +656,8 @@ ngx_junkmail_view_created(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                                    "\"expiresAt\":\"%s\"}",
                                    ctx->data, expires);
 
-    if (json.data == NULL
-        || ngx_junkmail_header(r, "Cache-Control", "no-store") != NGX_OK)
-    {
+    if (ngx_http_junkmail_header_text(r, "Cache-Control", "no-store")
+        != NGX_OK) {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;
     }

@@ -91,11 +91,7 @@ ngx_junkmail_api_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
 static void
 ngx_junkmail_stream_run(ngx_junkmail_stream_t *s)
 {
-    ngx_int_t                rc;
-    ngx_http_request_t      *r;
     ngx_junkmail_api_part_t *part;
-
-    r = s->request;
 
     for (;;) {
         part = s->part;
@@ -107,38 +103,39 @@ ngx_junkmail_stream_run(ngx_junkmail_stream_t *s)
             }
 
             if (ngx_junkmail_stream_ask(s) != NGX_OK) {
-                ngx_http_junkmail_finish(r, NGX_ERROR);
+                ngx_http_junkmail_finish(s->request, NGX_ERROR);
             }
 
             return;
         }
 
         s->part++;
-        rc = ngx_junkmail_stream_output(s, &part->memory);
 
-        if (rc == NGX_ERROR || s->part == s->end) {
-            ngx_http_junkmail_finish(r, rc);
-            return;
-        }
-
-        if (ngx_junkmail_stream_buffered(r)) {
-            ngx_junkmail_stream_wait(s);
+        if (ngx_junkmail_stream_output(s, &part->memory) != NGX_OK) {
             return;
         }
     }
 }
 
 
-/* The last bytes of the response are those sent when no part is left. */
+/*
+ * The last bytes of the response are those sent when no part is left.  NGX_OK:
+ * the client has taken them; else the request is finalised or waits for that.
+ */
 
 static ngx_int_t
 ngx_junkmail_stream_output(ngx_junkmail_stream_t *s, ngx_str_t *bytes)
 {
-    ngx_buf_t  *b;
-    ngx_chain_t out;
+    ngx_buf_t          *b;
+    ngx_int_t           rc;
+    ngx_chain_t         out;
+    ngx_http_request_t *r;
 
-    b = ngx_calloc_buf(s->request->pool);
+    r = s->request;
+
+    b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
+        ngx_http_junkmail_finish(r, NGX_ERROR);
         return NGX_ERROR;
     }
 
@@ -157,7 +154,21 @@ ngx_junkmail_stream_output(ngx_junkmail_stream_t *s, ngx_str_t *bytes)
     out.buf = b;
     out.next = NULL;
 
-    return ngx_http_output_filter(s->request, &out);
+    rc = ngx_http_output_filter(r, &out);
+
+    if (rc == NGX_ERROR || s->part == s->end) {
+        ngx_http_junkmail_finish(r, rc);
+        return NGX_DONE;
+    }
+
+    /* A window is used again, so it must have left. */
+
+    if (ngx_junkmail_stream_buffered(r)) {
+        ngx_junkmail_stream_wait(s);
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -197,7 +208,6 @@ ngx_junkmail_stream_window(void *data, redisReply *reply)
 {
     ngx_junkmail_stream_t *s = data;
 
-    ngx_int_t           rc;
     ngx_str_t           bytes;
     ngx_http_request_t *r;
 
@@ -225,21 +235,9 @@ ngx_junkmail_stream_window(void *data, redisReply *reply)
         s->part++;
     }
 
-    rc = ngx_junkmail_stream_output(s, &bytes);
-
-    if (rc == NGX_ERROR || s->part == s->end) {
-        ngx_http_junkmail_finish(r, rc);
-        return;
+    if (ngx_junkmail_stream_output(s, &bytes) == NGX_OK) {
+        ngx_junkmail_stream_run(s);
     }
-
-    /* The window is used again, so it must have left. */
-
-    if (ngx_junkmail_stream_buffered(r)) {
-        ngx_junkmail_stream_wait(s);
-        return;
-    }
-
-    ngx_junkmail_stream_run(s);
 }
 
 
@@ -355,18 +353,12 @@ ngx_junkmail_api_validate(ngx_http_request_t *r, ngx_str_t *id,
                           int64_t version, ngx_uint_t gzip)
 {
     ngx_str_t                etag;
-    ngx_str_t                vary = ngx_string("Accept-Encoding");
-    ngx_str_t                cache = ngx_string("private, no-cache");
     ngx_http_junkmail_ctx_t *ctx;
 
     /* The gunzip filter asks the same question and gets the same answer. */
 
-    if (gzip && ngx_http_gzip_ok(r) != NGX_OK) {
-        etag = ngx_junkmail_api_etag(r, id, version, 0);
-
-    } else {
-        etag = ngx_junkmail_api_etag(r, id, version, gzip);
-    }
+    etag = ngx_junkmail_api_etag(r, id, version,
+                                 gzip && ngx_http_gzip_ok(r) == NGX_OK);
 
     /*
      * headers_out.etag stays NULL: nginx would weaken the tag when it unpacks,
@@ -375,8 +367,7 @@ ngx_junkmail_api_validate(ngx_http_request_t *r, ngx_str_t *id,
 
     if (etag.data == NULL
         || ngx_http_junkmail_header(r, "ETag", &etag) != NGX_OK
-        || ngx_http_junkmail_header(r, "Vary", &vary) != NGX_OK
-        || ngx_http_junkmail_header(r, "Cache-Control", &cache) != NGX_OK)
+        || ngx_junkmail_api_cache(r) != NGX_OK)
     {
         ngx_http_junkmail_finish(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return NGX_ERROR;
@@ -399,6 +390,19 @@ ngx_junkmail_api_validate(ngx_http_request_t *r, ngx_str_t *id,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_junkmail_api_cache(ngx_http_request_t *r)
+{
+    if (ngx_http_junkmail_header_text(r, "Vary", "Accept-Encoding") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_junkmail_header_text(r, "Cache-Control",
+                                         "private, no-cache");
 }
 
 

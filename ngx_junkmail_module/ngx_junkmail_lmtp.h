@@ -1,8 +1,10 @@
 /*
  * The hand-off: gives one message, spooled, to an LMTP server (RFC 2033) and
  * brings back one answer.  Called by the SMTP session at the end of data.
- * What a try costs, how often it is repeated and when XRAW is said: DESIGN.md
- * "One message, in order", 4 and 6; the constants are in ngx_junkmail_lmtp.c.
+ * A try may take 8 s; a failed one is repeated with the same delivery id,
+ * three tries within 25 s.  The third says XRAW (store it unparsed) when the
+ * two before it were lost after the whole message was written: it kills
+ * parsers.
  */
 
 #ifndef _NGX_JUNKMAIL_LMTP_H_INCLUDED_

@@ -1,5 +1,5 @@
 /*
- * A WebSocket that announces an account's events (RFC 6455; API.md "Push").
+ * A WebSocket that announces an account's events (RFC 6455).
  * It begins as a request that ngx_junkmail_push.c has let in; from then on
  * the HTTP request and its buffers are gone and only the connection and the
  * record below remain.  In come the client's frames, of which it needs none;

@@ -147,7 +147,8 @@ for my $case (
     ['alias',       'x' x 101], ['alias', 7], ['alias', [1]], ['alias', "\x{e9}"],
     ['domain',      'foreign.test'], ['domain', 'no domain'], ['domain', 1],
     ['expiresIn',   59], ['expiresIn', 2592001], ['expiresIn', 'soon'],
-    ['expiresIn',   61.5], ['forwardToId', 'x'],
+    ['expiresIn',   61.5], ['expiresIn', -60], ['expiresIn', 1e300],
+    ['expiresIn',   JSON::PP::true], ['forwardToId', 'x'],
     ) {
     my ($field, $value) = @$case;
     $r = $jm->api(POST => '/addresses', key => $me->{key},
@@ -155,6 +156,12 @@ for my $case (
     is("$r->{status} " . ($r->{json}{field} // ''), "422 $field",
         "$field: " . encode_json([$value]));
 }
+
+my $most = $redis->cmd('HGET', "jm:{$you->{id}}", 'maxAddresses');
+$redis->cmd('HSET', "jm:{$you->{id}}", maxAddresses => 0);
+is_error($jm->api(POST => '/addresses', key => $you->{key}, json => {}), 422,
+    'QUOTA_EXCEEDED', 'no more addresses');
+$redis->cmd('HSET', "jm:{$you->{id}}", maxAddresses => $most);
 
 $r = $jm->api(GET => '/addresses', key => $me->{key});
 is($r->{status}, 200, 'GET /addresses');
@@ -218,11 +225,41 @@ for my $case (
 my %json = (key => $me->{key}, headers => { 'Content-Type' =>
     'application/json; charset=utf-8' });
 for my $bad ('{', '[]', '"x"', '{"alias":"a",}', "{\"alias\":\"\xff\"}",
-    "{\"alias\":\"a\0\"}", '{"alias":"\\u0000"}', '{"a":' x 40 . '1' . '}' x 40,
-    '{} {}')
+    "{\"alias\":\"a\0\"}", "{}\0", '{"alias":"\\u0000"}', '{"\\u0000":1}',
+    '{"a":"\\\\\\u0000"}', '{"a":"\\uZZZZ"}', '{"a":"\\u00"}', '{"a":"\\u',
+    '{"a":"\\ud800"}', '{"a":"\\udc00\\ud800"}', '{"a":"\\ud800\\u0000"}',
+    "{\"a\":\"\\\xff\"}", "{\"a\":\"\xc0\x80\"}", "{\"a\":\"\xed\xa0\x80\"}",
+    "{\"a\xe2\x82\":1}", '{"a":"\\x"}', "{\"a\":\"\\", '{"a":"', '{"a"', '{"a":1,',
+    '{a:1}', "{'a':1}", '{"a":+1}', '{"a":.5}', '{"a":tru}', '{"a":NaN}',
+    '{"a":1 2}', '{"a":[1,]}', '{"a":1}}', '{"a":1]', ' ', 'null', '{} {}',
+    '{"a":' x 33 . '1' . '}' x 33, '{"a":' . '[' x 60000)
 {
     is_error($jm->api(POST => '/addresses', %json, body => $bad), 400,
-        'BAD_JSON', 'bad JSON');
+        'BAD_JSON', 'bad JSON: ' . substr($bad, 0, 20) =~ s/[^ -~]/?/gr);
+}
+
+# A field of the wrong form is what the answer tells, so the body was read.
+# Beyond RFC 8259 cJSON takes control characters and some odd numbers for what
+# they look like.  What a field may hold is checked all the same.
+my $no = '"alias":""';
+for my $good ("{$no}", " \t\r\n{ $no } \n", "{$no," . '"a":{"alias":"x"}}',
+    "{$no," . '"a":{' x 30 . '"a":[1]' . '}' x 31,
+    "{$no," . '"a":"' . '[{' x 100 . '\\"[\\\\"}', "{\"\\u0061lias\":\"\"}",
+    "{$no," . '"a":"\\ud83d\\ude00\\u00e9 \\\\u0000 \\/\\b\\f\\n\\r\\t"}',
+    "{$no,\"a\":\"\xf0\x9f\x98\x80\"}", "{$no," . '"a":[1,-0.5e-3,1e999,null]}',
+    "{$no,\"a\":\"\t\x01\"}", "{$no," . '"a":[01,1.]}', "\xef\xbb\xbf{$no}",
+    "{\"alias\":\"a\tb\"}", "{$no," . '"alias":"second"}')
+{
+    $r = $jm->api(POST => '/addresses', %json, body => $good);
+    is("$r->{status} " . ($r->{json}{field} // ''), '422 alias',
+        'JSON: ' . substr($good, 0, 40) =~ s/[^ -~]/?/gr) or diag($r->{body});
+}
+
+for my $whole ('60.0', '6e1', '"61"') {
+    $r = $jm->api(POST => '/addresses', %json,
+        body => "{\"expiresIn\":$whole,\"domain\":\"foreign.test\"}");
+    is($r->{json}{field}, $whole =~ /"/ ? 'expiresIn' : 'domain',
+        "a whole number is one however it is written: $whole");
 }
 is_error($jm->api(POST => '/addresses', key => $me->{key}, body => '{}',
     headers => { 'Content-Type' => 'text/plain' }), 415, 'UNSUPPORTED_TYPE',
@@ -238,6 +275,14 @@ my $long = raw("POST /api/v1/addresses HTTP/1.1\r\nHost: x\r\n"
     . "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     . sprintf("%x\r\n%s\r\n0\r\n\r\n", 70000, 'x' x 70000));
 like($long, qr/^HTTP\/1.1 413 .*"code":"TOO_LARGE"/s, 'a long chunked body');
+
+# nginx's framing counts against its buffer: this one comes by a file.
+$long = raw("POST /api/v1/addresses HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: Bearer $me->{key}\r\nContent-Type: application/json\r\n"
+    . "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    . ("{$no,\"a\":\"" . 'x' x 30000 . '"}') =~ s/(.)/1\r\n$1\r\n/gr
+    . "0\r\n\r\n");
+like($long, qr/^HTTP\/1.1 422 .*"field":"alias"/s, 'a body of small chunks');
 
 my $broken = raw("POST /api/v1/addresses HTTP/1.1\r\nHost: x\r\n"
     . "Authorization: Bearer $me->{key}\r\nContent-Type: application/json\r\n"

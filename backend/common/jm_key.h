@@ -1,7 +1,7 @@
 /*
- * API keys and view tickets (API.md "Common rules", DESIGN.md "The store"):
- * the account's id and a secret of 256 random bits in one word.  The server
- * keeps only the SHA-256 of the secret; 256 random bits need no slow hash.
+ * API keys and view tickets: the account's id and a secret of 256 random bits
+ * in one word.  The server keeps only the SHA-256 of the secret; 256 random
+ * bits need no slow hash.
  */
 
 #ifndef JM_KEY_H

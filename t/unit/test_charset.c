@@ -66,6 +66,11 @@ static const struct {
       "\xef\xbf\xbd"
       "a" },
     { "utf-16le", B("a\0b"), "a\xef\xbf\xbd" },
+    { "utf-8", B("Fr\xf6sche \x93\xfc\x94"), "Frösche “ü”" },
+    { "utf-8", B("Fr\xf6sche, \xc3\xa4"), "Fr\xef\xbf\xbdsche, ä" },
+    { "gb2312", B("你好你好你好你好"), "你好你好你好你好" },
+    { "iso-8859-1", B("äöüäöüäö"), "äöüäöüäö" },
+    { "iso-8859-1", B("\xc3\xa4"), "Ã¤" },
     { "utf-7", B("+ADw-script+AD4-"), "+ADw-script+AD4-" },
     { "hz-gb-2312", B("~{VPND~}"), "~{VPND~}" },
     { "iso-2022-kr", B("\x1b$)Cx"), "\xef\xbf\xbd$)Cx" },

@@ -1,6 +1,6 @@
 /*
- * css.c: SANITISER.md 5.6 and rows 4 to 6 of its table 2, case by case; each
- * result is its own result again.
+ * css.c: what is kept and every way of loading, covering or deceiving that is
+ * not, case by case; each result is its own result again.
  */
 
 #include <setjmp.h>

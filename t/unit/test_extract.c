@@ -42,6 +42,7 @@ static const struct {
     { "Price", "Confirm your payment of 4500 EUR or $ 123456.", "" },
     { "Link", "Verify: https://example.org/123456?code=654321", "" },
     { "Date", "Your login on 2024-01-02 at 12:30.", "" },
+    { "Betaald", "Status : 25 Geautoriseerd\nAutorisatiecode : 9873211", "" },
     { "News", "Please read the attached document carefully.", "" },
     { "Error", "It failed with error code 500123.", "" },
 };

@@ -60,6 +60,10 @@ test_block(void **state)
         { "A: b\njunk line\nSubject: c\n\nbody", 2, "body" },
         { "From someone at once\nA: b\n\nbody", 1, "body" },
         { "just text", 0, "just text" },
+        { " From: a@b\nTo: c\n\nbody", 2, "body" },
+        { "Received: x\n by y; z\n From: a@b\n\nbody", 2, "body" },
+        { "Received: x\n from y\n id:z\n\nbody", 1, "body" },
+        { "A: b\n From: a@b\n\nbody", 1, "body" },
         { "Receiv\xc3\xa9: x\n\nbody", 0, "Receiv\xc3\xa9: x\n\nbody" },
     };
 

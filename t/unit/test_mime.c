@@ -3,6 +3,8 @@
  * nor a full arena does harm.  What whole mails look like is test_golden.c's.
  */
 
+#define _GNU_SOURCE /* memmem */
+
 #include <sys/resource.h>
 #include <time.h>
 
@@ -127,6 +129,12 @@ test_headers(void **state)
     assert_str(message.text, "text");
     assert_null(message.html.data);
 
+    /* Raw bytes, in a mail that says UTF-8. */
+    read_text("Subject: caf\xe9\nContent-Type: text/plain; charset=utf-8\n\n"
+              "caf\xe9");
+    assert_str(message.subject, "café");
+    assert_str(message.text, "café");
+
     read_text("From: nobody at all\n\n");
     assert_str(message.from, "nobody at all");
 
@@ -183,6 +191,81 @@ test_bodies(void **state)
 }
 
 
+/* Text files alone, not called attachments: shown, and files all the same. */
+static void
+test_text_files(void **state)
+{
+    read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n"
+                   "--x\nContent-Type: text/plain; name=a.txt\n"
+                   "Content-Disposition: inline\n\none\n--x--");
+    assert_str(message.text, "one");
+    assert_int_equal(message.nattachments, 1);
+    assert_str(message.attachments[0].filename, "a.txt");
+
+    read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n"
+                   "--x\n\n \n"
+                   "--x\nContent-Type: text/plain; name=a.txt\n\none\n"
+                   "--x\nContent-Type: text/plain; name=b.txt\n\ntwo\n"
+                   "--x--");
+    assert_str(message.preview, "one two");
+    assert_int_equal(message.nattachments, 2);
+
+    read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n"
+                   "--x\n\nbody\n"
+                   "--x\nContent-Type: text/plain; name=a.txt\n"
+                   "Content-Disposition: inline\n\none\n--x--");
+    assert_str(message.text, "body");
+
+    read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n"
+                   "--x\nContent-Type: text/plain; name=a.txt\n"
+                   "Content-Disposition: attachment\n\none\n--x--");
+    assert_null(message.text.data);
+}
+
+
+/* What a mail without text carries is its text. */
+static void
+test_carried(void **state)
+{
+    read_text(HEAD "Content-Type: multipart/digest; boundary=x\n\n"
+                   "--x\n\nFrom: B <b@x>\nSubject: =?utf-8?q?=C3=BC?=\n"
+                   "Date: Tue, 2 Jan 2024 03:04:05 +0000\n\none\n"
+                   "--x\n\nFrom: c@x\nContent-Type: text/html\n\n<b>two</b>\n"
+                   "--x--");
+    assert_str(message.text, "From: B <b@x>\nDate: 2024-01-02T03:04:05Z\n"
+                             "Subject: ü\n\none\n\nFrom: c@x\n\ntwo");
+    assert_non_null(message.clean.html.data);
+    assert_null(message.html.data);
+    assert_int_equal(message.nattachments, 2);
+
+    /* A bounce that says why in its status only. */
+    read_text(HEAD "Content-Type: multipart/report; boundary=x\n\n"
+                   "--x\nContent-Type: message/delivery-status\n\n"
+                   "Action: failed\r\nStatus: 5.1.1\r\n\r\n--x--");
+    assert_str(message.preview, "Action: failed Status: 5.1.1");
+    assert_null(memchr(message.text.data, '\r', message.text.len));
+
+    /* With a text of its own the mail shows that. */
+    read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n"
+                   "--x\n\nsee below\n"
+                   "--x\nContent-Type: message/rfc822\n\n"
+                   "From: b@x\n\nhidden\n--x--");
+    assert_str(message.text, "see below");
+
+    /* Mails in mails come to an end. */
+    read_many("From: a@b.c\n", "Content-Type: message/rfc822\n\n", 1000,
+              "\nbottom");
+    assert_int_equal(message.nattachments, 1);
+    assert_true(message.cut);
+
+    read_many(HEAD "Content-Type: multipart/digest; boundary=x\n\n",
+              "--x\n\nSubject: m%u\n\none\n", 100, "--x--\n");
+    assert_int_equal(message.nattachments, 100);
+    assert_true(message.cut);
+    assert_non_null(memmem(message.text.data, message.text.len, "m5\n", 3));
+}
+
+
 static void
 test_names(void **state)
 {
@@ -197,6 +280,7 @@ test_names(void **state)
         { "filename=\"a b.txt\"", "a b.txt" },
         { "filename=../../etc/passwd", "passwd" },
         { "filename=\"c:\\\\temp\\\\x.txt\"", "x.txt" },
+        { "filename=\"c:\\temp\\new.txt\"", "new.txt" },
         { "filename=\"a\tb\"", "a b" },
         { "filename=\"x.txt. \"", "x.txt" },
         { "filename=\"..\"", "attachment-1.bin" },
@@ -247,6 +331,19 @@ test_bytes(void **state)
     assert_int_equal(message.attachments[1].data.len, 3);
     assert_memory_equal(message.attachments[1].data.data, "\0\xffz", 3);
     assert_str(message.attachments[2].data, "Subject: y\r\n\r\n--z\r\n \tq");
+
+    /* A last group without its padding, as of a mail cut off. */
+    read_text(HEAD "Content-Type: a/b\nContent-Transfer-Encoding: base64\n\n"
+                   "YWJjZGU");
+    assert_str(message.attachments[0].data, "abcde");
+    read_text(HEAD "Content-Type: a/b\nContent-Transfer-Encoding: base64\n\n"
+                   "YWJjZA\n");
+    assert_str(message.attachments[0].data, "abcd");
+
+    /* The uuencoded line that names the file is none of its bytes. */
+    read_text(HEAD "Content-Type: a/b\nContent-Transfer-Encoding: x-uuencode"
+                   "\n\n\nbegin 644 a.b\n#86)C\n`\nend\n");
+    assert_str(message.attachments[0].data, "abc");
 }
 
 
@@ -412,7 +509,8 @@ main(void)
         cmocka_unit_test(test_bodies),     cmocka_unit_test(test_names),
         cmocka_unit_test(test_bytes),      cmocka_unit_test(test_preview),
         cmocka_unit_test(test_unparsed),   cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_full_arena),
+        cmocka_unit_test(test_full_arena), cmocka_unit_test(test_text_files),
+        cmocka_unit_test(test_carried),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

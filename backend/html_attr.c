@@ -1,0 +1,143 @@
+/*
+ * The attributes of html_attr.h.
+ */
+
+#include "html_attr.h"
+
+#include "html_report.h"
+#include "html_value.h"
+
+
+void
+jm_attr_read(jm_props_t *props, const xmlNode *node)
+{
+    xmlAttr *xml;
+
+    memset(props, 0, sizeof(jm_props_t));
+
+    for (xml = node->properties; xml != NULL; xml = xml->next) {
+        props->prop[((jm_prop_t *) xml->_private)->attr] = xml->_private;
+    }
+}
+
+
+/* Once for an element and its clones. */
+static void
+jm_attr_judge_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t before)
+{
+    size_t   i;
+    jm_buf_t source, style;
+
+    if (prop->judged) {
+        return;
+    }
+
+    jm_buf_init(&source, w->arena, SIZE_MAX);
+    jm_buf_add(&source, before.data, before.len);
+    jm_buf_add(&source, prop->raw.data, prop->raw.len);
+
+    jm_buf_init(&style, w->arena, SIZE_MAX);
+    jm_css_declarations(&style, &prop->info, jm_buf_str(&source));
+
+    prop->judged = 1;
+    prop->style = jm_buf_str(&style);
+    w->out->removed.style += prop->info.dropped;
+
+    for (i = 0; i < prop->info.nurls; i++) {
+        jm_report_background(w->out, w->arena, "css", prop->info.urls[i]);
+    }
+}
+
+
+jm_prop_t *
+jm_attr_style(jm_writer_t *w, jm_props_t *props, int body)
+{
+    jm_buf_t   before;
+    jm_prop_t *style, *prop;
+
+    style = props->prop[JM_ATTR_style];
+    jm_buf_init(&before, w->arena, SIZE_MAX);
+
+    prop = props->prop[JM_ATTR_bgcolor];
+
+    if (body && prop != NULL) {
+        jm_buf_adds(&before, "background-color:");
+        if (jm_value_colour(&before, prop->raw) != 0) {
+            before.len = 0;
+        } else {
+            jm_buf_addc(&before, ';');
+        }
+    }
+
+    prop = props->prop[JM_ATTR_text];
+
+    if (body && prop != NULL) {
+        jm_buf_adds(&before, "color:");
+        jm_value_colour(&before, prop->raw);
+        jm_buf_addc(&before, ';');
+    }
+
+    if (props->prop[JM_ATTR_hidden] != NULL) {
+        jm_buf_adds(&before, "display:none;");
+    }
+
+    if (style == NULL && before.len != 0) {
+        style = jm_arena_alloc(w->arena, sizeof(jm_prop_t));
+        style->attr = JM_ATTR_style;
+    }
+
+    if (style != NULL) {
+        jm_attr_judge_style(w, style, jm_buf_str(&before));
+    }
+
+    props->prop[JM_ATTR_style] = style;
+
+    return style;
+}
+
+
+void
+jm_attr_background(jm_writer_t *w, jm_props_t *props)
+{
+    jm_prop_t *prop;
+
+    prop = props->prop[JM_ATTR_background];
+
+    if (prop != NULL) {
+        jm_report_background(w->out, w->arena, "pixel", prop->raw);
+        w->out->removed.image++;
+    }
+}
+
+
+void
+jm_attr_write(jm_writer_t *w, jm_props_t *props)
+{
+    size_t                i;
+    jm_buf_t              value;
+    jm_prop_t            *prop;
+    const jm_attr_info_t *info;
+
+    for (i = 1; i < JM_NATTRS; i++) {
+        prop = props->prop[i];
+        info = &jm_attrs[i];
+
+        if (prop == NULL) {
+            continue;
+        }
+
+        if (info->type == V_STYLE) {
+            if (prop->style.len != 0) {
+                jm_write_attr(w, "style", prop->style);
+            }
+
+            continue;
+        }
+
+        jm_buf_init(&value, w->arena, SIZE_MAX);
+
+        if (jm_value(&value, prop->raw, info) == 0) {
+            jm_write_attr(w, info->name, jm_buf_str(&value));
+        }
+    }
+}

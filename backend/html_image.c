@@ -1,0 +1,507 @@
+/*
+ * The images of html_image.h: the known trackers first, then the size that
+ * gives a pixel away, then what may be shown.
+ */
+
+#include "html_image.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "html_report.h"
+#include "html_str.h"
+#include "html_value.h"
+
+#define JM_HTML_MAX_DATA_URL (512 * 1024)
+
+
+/* "12" or "12px"; -1 for none or a percentage. */
+static int
+jm_img_pixels(jm_prop_t *prop, int style)
+{
+    char  *end, text[16];
+    long   n;
+    size_t len;
+
+    if (style >= 0) {
+        return style;
+    }
+
+    if (prop == NULL) {
+        return -1;
+    }
+
+    len = prop->raw.len < sizeof(text) ? prop->raw.len : sizeof(text) - 1;
+    memcpy(text, prop->raw.data, len);
+    text[len] = '\0';
+
+    n = strtol(text, &end, 10);
+
+    if (end == text || *end == '%' || n < 0 || n > 10000) {
+        return -1;
+    }
+
+    return (int) n;
+}
+
+
+/* A picture that only keeps a place in a layout, and tells nothing. */
+static int
+jm_img_is_spacer(jm_str_t rest)
+{
+    size_t                   i, n, start;
+    static const char *const names[] = { "spacer",      "blank", "clear",
+                                         "transparent", "shim",  "pixel.gif" };
+
+    if (memchr(rest.data, '?', rest.len) != NULL) {
+        return 0;
+    }
+
+    for (start = rest.len; start > 0 && rest.data[start - 1] != '/'; start--) {
+        /* void */
+    }
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        n = strlen(names[i]);
+
+        if (rest.len - start >= n && rest.len - start <= n + 12
+            && strncasecmp((char *) rest.data + start, names[i], n) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Its row in the report, and the row's index; empty when that is full. */
+static jm_str_t
+jm_img_hold(jm_writer_t *w, jm_prop_t *alt, jm_url_t *url, int width,
+            int height)
+{
+    jm_str_t                 none;
+    jm_remote_image_t        image;
+    const jm_remote_image_t *row;
+
+    memset(&image, 0, sizeof(jm_remote_image_t));
+    image.url = url->href;
+    image.width = width > 0 ? (uint32_t) width : 0;
+    image.height = height > 0 ? (uint32_t) height : 0;
+
+    if (alt != NULL) {
+        image.alt = jm_html_cut(alt->raw, JM_HTML_MAX_TEXT);
+    }
+
+    row = jm_report_image(w->out, w->arena, &image);
+
+    if (row == NULL) {
+        w->out->removed.image++;
+        memset(&none, 0, sizeof(jm_str_t));
+        return none;
+    }
+
+    return jm_arena_printf(w->arena, "%u", row->index);
+}
+
+
+/* A remote image: a tracker (returns -1) or one that is held back. */
+static int
+jm_img_remote(jm_writer_t *w, jm_props_t *props, jm_url_t *url,
+              jm_css_info_t *css, jm_str_t *index)
+{
+    int                      width, height;
+    jm_url_t                 found;
+    const jm_tracker_rule_t *rule;
+
+    width = jm_img_pixels(props->prop[JM_ATTR_width], css->width);
+    height = jm_img_pixels(props->prop[JM_ATTR_height], css->height);
+
+    found = *url;
+    rule = jm_report_rule(w->arena, &found);
+
+    if (rule != NULL) {
+        jm_report_tracker(w->out, w->arena, "pixel", rule->vendor, found.host);
+        return -1;
+    }
+
+    if (width == 0 || height == 0
+        || (width == 1 && height == 1 && !jm_img_is_spacer(url->rest)))
+    {
+        jm_report_tracker(w->out, w->arena, "pixel", "unknown", url->host);
+        return -1;
+    }
+
+    *index = jm_img_hold(w, props->prop[JM_ATTR_alt], url, width, height);
+
+    return 0;
+}
+
+
+static int
+jm_base64(u_char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+
+    return (c == '+') ? 62 : (c == '/') ? 63 : -1;
+}
+
+
+/* Do the first bytes of the base64 text belong to this type of picture? */
+static int
+jm_img_magic(const char *type, jm_str_t base64)
+{
+    size_t i;
+    u_char head[12];
+
+    if (base64.len < 16) {
+        return 0;
+    }
+
+    for (i = 0; i < 4; i++) {
+        if (jm_base64(base64.data[4 * i + 3]) < 0) {
+            return 0;
+        }
+
+        head[3 * i] = (u_char) (jm_base64(base64.data[4 * i]) << 2
+                                | jm_base64(base64.data[4 * i + 1]) >> 4);
+        head[3 * i + 1] = (u_char) (jm_base64(base64.data[4 * i + 1]) << 4
+                                    | jm_base64(base64.data[4 * i + 2]) >> 2);
+        head[3 * i + 2] = (u_char) (jm_base64(base64.data[4 * i + 2]) << 6
+                                    | jm_base64(base64.data[4 * i + 3]));
+    }
+
+    switch (type[0]) {
+
+    case 'p':
+        return memcmp(head, "\x89PNG\r\n\x1A\n", 8) == 0;
+
+    case 'j':
+        return memcmp(head, "\xFF\xD8\xFF", 3) == 0;
+
+    case 'g':
+        return memcmp(head, "GIF87a", 6) == 0
+               || memcmp(head, "GIF89a", 6) == 0;
+
+    default:
+        return memcmp(head, "RIFF", 4) == 0
+               && memcmp(head + 8, "WEBP", 4) == 0;
+    }
+}
+
+
+/*
+ * Takes "data:image/png;base64," off the front.  Returns the type's name, NULL
+ * for anything but a raster image in base64.
+ */
+static const char *
+jm_img_data_type(jm_str_t *raw)
+{
+    size_t                   i, len;
+    static const char *const types[] = { "png", "jpeg", "gif", "webp" };
+
+    if (raw->len > JM_HTML_MAX_DATA_URL / 3 * 4 + 64 || raw->len < 24
+        || strncasecmp((char *) raw->data, "data:image/", 11) != 0)
+    {
+        return NULL;
+    }
+
+    raw->data += 11;
+    raw->len -= 11;
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        len = strlen(types[i]);
+
+        if (raw->len > len + 8
+            && strncasecmp((char *) raw->data, types[i], len) == 0
+            && strncasecmp((char *) raw->data + len, ";base64,", 8) == 0)
+        {
+            raw->data += len + 8;
+            raw->len -= len + 8;
+            return types[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* "data:image/png;base64,…" written anew; empty if it is anything else. */
+static jm_str_t
+jm_img_data(jm_writer_t *w, jm_str_t raw)
+{
+    size_t      i, n;
+    jm_buf_t    buf;
+    jm_str_t    none, base64;
+    const char *type;
+
+    memset(&none, 0, sizeof(jm_str_t));
+    raw = jm_html_trim(raw);
+    type = jm_img_data_type(&raw);
+
+    if (type == NULL) {
+        return none;
+    }
+
+    jm_buf_init(&buf, w->arena, SIZE_MAX);
+    jm_buf_adds(&buf, "data:image/");
+    jm_buf_adds(&buf, type);
+    jm_buf_adds(&buf, ";base64,");
+    n = buf.len;
+
+    for (i = 0; i < raw.len; i++) {
+        if (jm_base64(raw.data[i]) >= 0) {
+            jm_buf_addc(&buf, raw.data[i]);
+
+        } else if (raw.data[i] == '=') {
+            break;
+
+        } else if (!jm_html_space(raw.data[i])) {
+            return none;
+        }
+    }
+
+    base64.data = buf.data + n;
+    base64.len = buf.len - n;
+
+    if (!jm_img_magic(type, base64) || base64.len % 4 == 1) {
+        return none;
+    }
+
+    while ((buf.len - n) % 4 != 0) {
+        jm_buf_addc(&buf, '=');
+    }
+
+    return jm_buf_str(&buf);
+}
+
+
+/* The number of "attachments/<n>", our own form of a source; 0: it is not. */
+static unsigned
+jm_img_own(jm_str_t raw)
+{
+    size_t   i;
+    unsigned n;
+
+    static const char prefix[] = "attachments/";
+
+    i = sizeof(prefix) - 1;
+
+    if (raw.len <= i || raw.len > i + 4 || memcmp(raw.data, prefix, i) != 0
+        || raw.data[i] == '0')
+    {
+        return 0;
+    }
+
+    for (n = 0; i < raw.len; i++) {
+        if (raw.data[i] < '0' || raw.data[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (raw.data[i] - '0');
+    }
+
+    return n;
+}
+
+
+/* The first candidate of srcset stands in for a missing src. */
+static jm_str_t
+jm_img_raw(jm_props_t *props)
+{
+    size_t   i;
+    jm_str_t raw;
+
+    memset(&raw, 0, sizeof(jm_str_t));
+
+    if (props->prop[JM_ATTR_src] != NULL) {
+        return jm_html_trim(props->prop[JM_ATTR_src]->raw);
+    }
+
+    if (props->prop[JM_ATTR_srcset] != NULL) {
+        raw = jm_html_trim(props->prop[JM_ATTR_srcset]->raw);
+
+        for (i = 0; i < raw.len && !jm_html_space(raw.data[i]); i++) {
+            /* void */
+        }
+
+        raw.len = i;
+    }
+
+    return raw;
+}
+
+
+/* What a former cleaning held back is held back still, under its number. */
+static jm_str_t
+jm_img_index(jm_writer_t *w, jm_prop_t *prop)
+{
+    jm_buf_t buf;
+
+    jm_buf_init(&buf, w->arena, SIZE_MAX);
+
+    if (prop != NULL && jm_value_length(&buf, prop->raw) == 0
+        && buf.data[buf.len - 1] == '%')
+    {
+        buf.len = 0;
+    }
+
+    return jm_buf_str(&buf);
+}
+
+
+/*
+ * Settles where an image comes from: `src`, or the index of one that is held
+ * back, or neither.  Returns -1 if the image is a tracker and goes.
+ */
+static int
+jm_img_source(jm_writer_t *w, jm_props_t *props, jm_css_info_t *css,
+              jm_str_t *src, jm_str_t *index)
+{
+    uint32_t n;
+    jm_url_t url;
+    jm_str_t raw;
+
+    raw = jm_img_raw(props);
+
+    if (raw.len == 0) {
+        *index = jm_img_index(w, props->prop[JM_ATTR_data_jm_img]);
+        return 0;
+    }
+
+    n = jm_img_own(raw);
+
+    if (n != 0) {
+        *src = raw;
+        return 0;
+    }
+
+    if (jm_url_parse(&url, w->arena, raw) != 0) {
+        w->out->removed.image++;
+        return 0;
+    }
+
+    switch (url.scheme) {
+
+    case JM_URL_HTTP:
+    case JM_URL_HTTPS:
+        return jm_img_remote(w, props, &url, css, index);
+
+    case JM_URL_CID:
+        n = (w->cid == NULL) ? 0 : w->cid(w->cid_data, url.rest);
+
+        if (n != 0) {
+            *src = jm_arena_printf(w->arena, "attachments/%u", n);
+        }
+
+        return 0;
+
+    case JM_URL_DATA:
+        *src = jm_img_data(w, raw);
+        w->out->removed.image += (src->len == 0);
+        return 0;
+
+    default:
+        w->out->removed.image++;
+        return 0;
+    }
+}
+
+
+/* Nothing to show: our class says so, the index tells the page what to ask. */
+static void
+jm_img_write_held(jm_writer_t *w, jm_props_t *props, jm_str_t index)
+{
+    jm_buf_t names;
+
+    if (index.len != 0) {
+        jm_write_attr(w, "data-jm-img", index);
+    }
+
+    jm_buf_init(&names, w->arena, SIZE_MAX);
+
+    if (props->prop[JM_ATTR_class] != NULL) {
+        jm_value_class(&names, props->prop[JM_ATTR_class]->raw);
+    }
+
+    jm_buf_adds(&w->html, " class=\"jm-img");
+
+    if (names.len != 0) {
+        jm_buf_addc(&w->html, ' ');
+        jm_write_escaped(w, jm_buf_str(&names), 1);
+    }
+
+    jm_buf_addc(&w->html, '"');
+    props->prop[JM_ATTR_class] = NULL;
+}
+
+
+static void
+jm_img_write_alt(jm_writer_t *w, jm_prop_t *prop)
+{
+    jm_str_t alt;
+
+    alt = jm_html_trim(jm_html_cut(prop->raw, JM_HTML_MAX_TEXT));
+
+    if (alt.len == 0) {
+        return;
+    }
+
+    jm_text_add(&w->text, jm_str(" ["));
+    jm_text_add(&w->text, alt);
+    jm_text_add(&w->text, jm_str("]"));
+
+    if (w->in_link) {
+        jm_buf_add(&w->link_text, alt.data, alt.len);
+    }
+}
+
+
+void
+jm_img_write(jm_writer_t *w, xmlNode *node)
+{
+    jm_str_t       src, index;
+    jm_prop_t     *style;
+    jm_props_t     props;
+    jm_css_info_t *css, none;
+
+    jm_attr_read(&props, node);
+    style = jm_attr_style(w, &props, 0);
+
+    memset(&none, 0, sizeof(jm_css_info_t));
+    none.width = -1;
+    none.height = -1;
+    css = (style == NULL) ? &none : &style->info;
+
+    memset(&src, 0, sizeof(jm_str_t));
+    memset(&index, 0, sizeof(jm_str_t));
+
+    if (jm_img_source(w, &props, css, &src, &index) != 0) {
+        return;
+    }
+
+    jm_buf_adds(&w->html, "<img");
+
+    if (src.len != 0) {
+        jm_write_attr(w, "src", src);
+    } else {
+        jm_img_write_held(w, &props, index);
+    }
+
+    jm_attr_write(w, &props);
+    jm_buf_addc(&w->html, '>');
+
+    if (props.prop[JM_ATTR_alt] != NULL && !css->hidden && !w->hidden) {
+        jm_img_write_alt(w, props.prop[JM_ATTR_alt]);
+    }
+}

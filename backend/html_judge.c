@@ -1,0 +1,262 @@
+/*
+ * The walk of html_judge.h.
+ */
+
+#include "html_judge.h"
+
+#include "html_attr.h"
+#include "html_image.h"
+#include "html_link.h"
+#include "html_str.h"
+#include "html_text.h"
+
+#define JM_HTML_PIECE 4096
+
+
+/*
+ * Three formatting elements alike are open: parsers differ in what the end tag
+ * of a fourth closes, so it is left out ("Noah's Ark", 13.2.4.3).
+ */
+static int
+jm_judge_is_crowded(jm_writer_t *w, jm_tag_t tag, size_t start)
+{
+    size_t        i, len, same;
+    jm_written_t *open;
+
+    if (!(jm_tags[tag].flags & FORMAT)) {
+        return 0;
+    }
+
+    same = 0;
+    len = w->html.len - start;
+
+    for (i = w->depth; i > 0; i--) {
+        open = &w->open[i - 1];
+
+        if ((jm_tags[open->tag].flags & (SCOPE | TABLE_PART))
+            == (SCOPE | TABLE_PART)) {
+            break;
+        }
+
+        same += (open->len == len
+                 && memcmp(w->html.data + open->start, w->html.data + start,
+                           len)
+                        == 0);
+    }
+
+    return same >= 3;
+}
+
+
+static void
+jm_judge_tag(jm_writer_t *w, jm_tag_t tag, jm_props_t *props)
+{
+    jm_url_t url;
+
+    jm_buf_addc(&w->html, '<');
+    jm_buf_adds(&w->html, jm_tags[tag].name);
+
+    if (tag == JM_TAG_a) {
+        jm_link_start(w, props);
+
+    } else if (tag == JM_TAG_area) {
+        jm_link_href(w, props->prop[JM_ATTR_href], &url);
+    }
+
+    jm_attr_write(w, props);
+    jm_buf_addc(&w->html, '>');
+}
+
+
+/*
+ * Writes a start tag.  Returns 1 if the element's content and end tag are to
+ * follow.
+ */
+static int
+jm_judge_start(jm_writer_t *w, xmlNode *node)
+{
+    jm_tag_t      tag;
+    jm_prop_t    *style;
+    jm_props_t    props;
+    jm_written_t *open;
+
+    tag = jm_node_tag(node);
+
+    if (jm_tags[tag].action == TREE || !jm_write_room(w)
+        || w->depth == JM_HTML_MAX_DEPTH)
+    {
+        return 0;
+    }
+
+    w->after_pre = 0;
+
+    if (tag == JM_TAG_img) {
+        jm_img_write(w, node);
+        return 0;
+    }
+
+    jm_attr_read(&props, node);
+    style = jm_attr_style(w, &props, 0);
+    jm_attr_background(w, &props);
+
+    open = &w->open[w->depth];
+    open->tag = tag;
+    open->start = w->html.len;
+    open->hidden = (style != NULL && style->info.hidden);
+
+    jm_judge_tag(w, tag, &props);
+
+    if (jm_judge_is_crowded(w, tag, open->start)) {
+        w->html.len = open->start;
+        open->hidden = 0;
+    }
+
+    if (jm_tags[tag].flags & VOID) {
+        if (w->hidden == 0 && !open->hidden) {
+            jm_html_text_start(w, tag, node);
+        }
+
+        return 0;
+    }
+
+    open->len = w->html.len - open->start;
+    w->depth++;
+    w->hidden += open->hidden;
+    w->pre += (tag == JM_TAG_pre);
+    w->after_pre = (tag == JM_TAG_pre);
+
+    if (w->hidden == 0) {
+        jm_html_text_start(w, tag, node);
+    }
+
+    return 1;
+}
+
+
+/* Ends what was begun last. */
+static void
+jm_judge_end(jm_writer_t *w)
+{
+    jm_written_t *open;
+
+    open = &w->open[--w->depth];
+    w->after_pre = 0;
+    w->pre -= (open->tag == JM_TAG_pre);
+
+    if (open->tag == JM_TAG_a) {
+        jm_link_end(w);
+    }
+
+    if (open->len != 0) {
+        jm_buf_adds(&w->html, "</");
+        jm_buf_adds(&w->html, jm_tags[open->tag].name);
+        jm_buf_addc(&w->html, '>');
+    }
+
+    if (w->hidden == 0) {
+        jm_html_text_end(w, open->tag);
+    }
+
+    w->hidden -= open->hidden;
+}
+
+
+static void
+jm_judge_text(jm_writer_t *w, jm_str_t text)
+{
+    jm_str_t part, rest;
+
+    if (!jm_write_room(w)) {
+        return;
+    }
+
+    if (w->after_pre && text.data[0] == '\n') {
+        jm_buf_addc(&w->html, '\n');
+    }
+
+    w->after_pre = 0;
+
+    /* in pieces: escapes may take five times the room */
+    for (rest = text; rest.len != 0 && jm_write_room(w);
+         rest.data += part.len, rest.len -= part.len)
+    {
+        part = jm_html_cut(rest, JM_HTML_PIECE);
+        jm_write_escaped(w, part, 0);
+    }
+
+    if (w->hidden != 0) {
+        return;
+    }
+
+    if (w->in_link) {
+        jm_buf_add(&w->link_text, text.data, text.len);
+    }
+
+    if (w->pre != 0) {
+        jm_text_add_lines(&w->text, text);
+    } else {
+        jm_text_add(&w->text, text);
+    }
+}
+
+
+static void
+jm_judge_body(jm_writer_t *w, xmlNode *body)
+{
+    jm_props_t props;
+
+    jm_attr_read(&props, body);
+    jm_attr_style(w, &props, 1);
+    jm_attr_background(w, &props);
+
+    props.prop[JM_ATTR_bgcolor] = NULL;
+    props.prop[JM_ATTR_class] = NULL;
+
+    jm_buf_adds(&w->html, "<div class=\"jm-body\"");
+    jm_attr_write(w, &props);
+    jm_buf_addc(&w->html, '>');
+}
+
+
+void
+jm_judge_tree(jm_writer_t *w, xmlNode *body)
+{
+    size_t   start;
+    xmlNode *node;
+    jm_str_t text;
+
+    jm_judge_body(w, body);
+    start = w->html.len;
+    node = body->children;
+
+    while (node != NULL) {
+
+        if (node->type == XML_TEXT_NODE) {
+            text.data = node->content;
+            text.len = strlen((char *) node->content);
+
+            /* space before the first thing is none of the body's */
+            if (w->html.len != start || !jm_html_is_blank(text)) {
+                jm_judge_text(w, text);
+            }
+
+        } else if (jm_judge_start(w, node)) {
+            if (node->children != NULL) {
+                node = node->children;
+                continue;
+            }
+
+            jm_judge_end(w);
+        }
+
+        /* past the limit, only end tags */
+        while ((node->next == NULL || w->full) && node->parent != body) {
+            node = node->parent;
+            jm_judge_end(w);
+        }
+
+        node = w->full ? NULL : node->next;
+    }
+
+    jm_buf_adds(&w->html, "</div>");
+}

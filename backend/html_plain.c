@@ -1,0 +1,121 @@
+/*
+ * The plain text of html_plain.h, line by line.
+ */
+
+#include "html_plain.h"
+
+#include "html_link.h"
+#include "html_report.h"
+
+
+/* One line without its quote marks, addresses made links. */
+static void
+jm_plain_line(jm_writer_t *w, jm_str_t line)
+{
+    size_t   at, len, start;
+    jm_url_t url;
+    jm_buf_t buf;
+    jm_str_t part;
+
+    at = 0;
+
+    while ((len = jm_text_find_url(line, at, &start)) != 0) {
+        part.data = line.data + at;
+        part.len = start - at;
+        jm_write_escaped(w, part, 0);
+
+        part.data = line.data + start;
+        part.len = len;
+        at = start + len;
+
+        jm_buf_init(&buf, w->arena, SIZE_MAX);
+
+        if ((part.data[0] | 0x20) == 'w') {
+            jm_buf_adds(&buf, "http://");
+        }
+
+        jm_buf_add(&buf, part.data, part.len);
+
+        if (jm_url_parse(&url, w->arena, jm_buf_str(&buf)) != 0) {
+            jm_write_escaped(w, part, 0);
+            continue;
+        }
+
+        jm_buf_adds(&w->html, "<a");
+        jm_link_address(w, url.href);
+        jm_buf_addc(&w->html, '>');
+        jm_write_escaped(w, part, 0);
+        jm_buf_adds(&w->html, "</a>");
+        jm_report_link(w->out, w->arena, &url, part);
+    }
+
+    part.data = line.data + at;
+    part.len = line.len - at;
+    jm_write_escaped(w, part, 0);
+}
+
+
+/* Takes "> > " off the front; returns how many marks. */
+static unsigned
+jm_plain_quotes(jm_str_t *line)
+{
+    unsigned n;
+
+    n = 0;
+
+    while (line->len != 0 && line->data[0] == '>' && n < JM_TEXT_MAX_QUOTES) {
+        line->data++;
+        line->len--;
+        n++;
+
+        if (line->len != 0 && line->data[0] == ' ') {
+            line->data++;
+            line->len--;
+        }
+    }
+
+    return n;
+}
+
+
+void
+jm_plain_write(jm_writer_t *w, jm_str_t text)
+{
+    size_t        depth, quotes;
+    jm_str_t      line;
+    const u_char *lf;
+
+    jm_buf_adds(&w->html,
+                "<div class=\"jm-body\" style=\"white-space:pre-wrap\">");
+    depth = 0;
+
+    while (text.len != 0 && jm_write_room(w)) {
+        lf = memchr(text.data, '\n', text.len);
+        line.data = text.data;
+        line.len = (lf == NULL) ? text.len : (size_t) (lf - text.data);
+        text.data += line.len + (lf != NULL);
+        text.len -= line.len + (lf != NULL);
+
+        quotes = jm_plain_quotes(&line);
+
+        for (/* void */; depth < quotes; depth++) {
+            jm_buf_adds(&w->html, "<blockquote>");
+        }
+
+        for (/* void */; depth > quotes; depth--) {
+            jm_buf_adds(&w->html, "</blockquote>");
+        }
+
+        jm_plain_line(w, line);
+
+        if (lf != NULL) {
+            jm_buf_addc(&w->html, '\n');
+        }
+    }
+
+    for (/* void */; depth > 0; depth--) {
+        jm_buf_adds(&w->html, "</blockquote>");
+    }
+
+    jm_buf_adds(&w->html, "</div>");
+}

@@ -1,0 +1,351 @@
+/*
+ * The types of html_value.h.
+ */
+
+#include "html_value.h"
+
+#include <strings.h>
+
+#include "html_str.h"
+
+#define JM_HTML_MAX_CLASSES 16
+#define JM_HTML_MAX_NAME    64
+
+/* In front of a mail's own names: they cannot meet those of a page. */
+#define JM_HTML_PREFIX "jm-1-"
+
+
+/* A class or id of the mail's, in our name space. */
+static int
+jm_value_name(jm_buf_t *buf, jm_str_t name)
+{
+    size_t i, prefix;
+    u_char c;
+
+    prefix = sizeof(JM_HTML_PREFIX) - 1;
+
+    if (name.len > prefix && memcmp(name.data, JM_HTML_PREFIX, prefix) == 0) {
+        name.data += prefix;
+        name.len -= prefix;
+    }
+
+    if (name.len == 0 || name.len > JM_HTML_MAX_NAME) {
+        return -1;
+    }
+
+    for (i = 0; i < name.len; i++) {
+        c = name.data[i];
+
+        if (((c | 0x20) < 'a' || (c | 0x20) > 'z') && (c < '0' || c > '9')
+            && c != '-' && c != '_' && c != '.' && c != ':')
+        {
+            return -1;
+        }
+    }
+
+    jm_buf_adds(buf, JM_HTML_PREFIX);
+    jm_buf_add(buf, name.data, name.len);
+
+    return 0;
+}
+
+
+int
+jm_value_class(jm_buf_t *buf, jm_str_t raw)
+{
+    size_t   i, n, start, len;
+    jm_str_t name;
+
+    n = 0;
+
+    for (i = 0; i < raw.len && n < JM_HTML_MAX_CLASSES; i++) {
+        if (jm_html_space(raw.data[i])) {
+            continue;
+        }
+
+        start = i;
+
+        while (i < raw.len && !jm_html_space(raw.data[i])) {
+            i++;
+        }
+
+        name.data = raw.data + start;
+        name.len = i - start;
+
+        /* of a former cleaning: written anew where they apply */
+        if (jm_str_is(name, "jm-body") || jm_str_is(name, "jm-img")) {
+            continue;
+        }
+
+        len = buf->len;
+
+        if (len != 0) {
+            jm_buf_addc(buf, ' ');
+        }
+
+        if (jm_value_name(buf, name) != 0) {
+            buf->len = len;
+            continue;
+        }
+
+        n++;
+    }
+
+    return buf->len == 0 ? -1 : 0;
+}
+
+
+int
+jm_value_length(jm_buf_t *buf, jm_str_t raw)
+{
+    size_t   i;
+    unsigned number;
+
+    raw = jm_html_trim(raw);
+    number = 0;
+
+    for (i = 0; i < raw.len && raw.data[i] >= '0' && raw.data[i] <= '9'; i++) {
+        if (number <= 10000) {
+            number = number * 10 + (raw.data[i] - '0');
+        }
+    }
+
+    if (i == 0) {
+        return -1;
+    }
+
+    jm_buf_printf(buf, "%u", number > 10000 ? 10000 : number);
+
+    if (i < raw.len && raw.data[i] == '.') {
+        for (i++; i < raw.len && raw.data[i] >= '0' && raw.data[i] <= '9'; i++)
+        {
+            /* void */
+        }
+    }
+
+    if (i < raw.len && raw.data[i] == '%') {
+        jm_buf_addc(buf, '%');
+    }
+
+    return 0;
+}
+
+
+static int
+jm_value_number(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info)
+{
+    int    number, sign;
+    size_t i;
+
+    raw = jm_html_trim(raw);
+    i = 0;
+    sign = 0;
+
+    if (raw.len != 0 && (raw.data[0] == '-' || raw.data[0] == '+')) {
+        sign = raw.data[0];
+        i = 1;
+    }
+
+    if (i == raw.len || raw.data[i] < '0' || raw.data[i] > '9') {
+        return -1;
+    }
+
+    number = 0;
+
+    for (/* void */; i < raw.len && raw.data[i] >= '0' && raw.data[i] <= '9';
+         i++) {
+        if (number < 1000000) {
+            number = number * 10 + (raw.data[i] - '0');
+        }
+    }
+
+    if (sign == '-') {
+        number = -number;
+    }
+
+    if (number < info->min || number > info->max) {
+        return -1;
+    }
+
+    /* "+1" is a step for a font, a plain number elsewhere */
+    if (sign == '+' && info == &jm_attrs[JM_ATTR_size]) {
+        jm_buf_addc(buf, '+');
+    }
+
+    jm_buf_printf(buf, "%d", number);
+
+    return 0;
+}
+
+
+int
+jm_value_colour(jm_buf_t *buf, jm_str_t raw)
+{
+    int    hex, alpha;
+    size_t i;
+    u_char c;
+
+    raw = jm_html_trim(raw);
+
+    if (raw.len != 0 && raw.data[0] == '#') {
+        raw.data++;
+        raw.len--;
+        alpha = 0;
+
+    } else {
+        alpha = 1;
+    }
+
+    hex = (raw.len == 3 || raw.len == 6);
+
+    for (i = 0; i < raw.len; i++) {
+        c = raw.data[i] | 0x20;
+        alpha &= (c >= 'a' && c <= 'z');
+        hex &= ((raw.data[i] >= '0' && raw.data[i] <= '9')
+                || (c >= 'a' && c <= 'f'));
+    }
+
+    if (raw.len == 0 || raw.len > 24 || (!hex && !(alpha && raw.len >= 3))) {
+        return -1;
+    }
+
+    /* "fade" is no colour's name, "add" and "facade" are digits */
+    if (hex) {
+        jm_buf_addc(buf, '#');
+    }
+
+    for (i = 0; i < raw.len; i++) {
+        c = raw.data[i];
+        jm_buf_addc(buf, (c >= 'A' && c <= 'Z') ? c | 0x20 : c);
+    }
+
+    return 0;
+}
+
+
+static int
+jm_value_enum(jm_buf_t *buf, jm_str_t raw, const char *const *words)
+{
+    raw = jm_html_trim(raw);
+
+    for (/* void */; *words != NULL; words++) {
+        if (raw.len == strlen(*words)
+            && strncasecmp((char *) raw.data, *words, raw.len) == 0)
+        {
+            /* list types "a" and "A" differ */
+            if (raw.len == 1) {
+                jm_buf_addc(buf, raw.data[0]);
+            } else {
+                jm_buf_adds(buf, *words);
+            }
+
+            return 0;
+        }
+    }
+
+    return -1;
+}
+
+
+/* Only letters, digits and `also`; anything else spoils it. */
+static int
+jm_value_chars(jm_buf_t *buf, jm_str_t raw, const char *also)
+{
+    size_t i;
+    u_char c;
+
+    raw = jm_html_trim(raw);
+
+    if (raw.len == 0 || raw.len > JM_HTML_MAX_TEXT / 4) {
+        return -1;
+    }
+
+    for (i = 0; i < raw.len; i++) {
+        c = raw.data[i];
+
+        if (((c | 0x20) < 'a' || (c | 0x20) > 'z') && (c < '0' || c > '9')
+            && (c == '\0' || strchr(also, c) == NULL))
+        {
+            return -1;
+        }
+    }
+
+    jm_buf_add(buf, raw.data, raw.len);
+
+    return 0;
+}
+
+
+int
+jm_value_fragment(jm_buf_t *buf, jm_str_t name)
+{
+    jm_buf_addc(buf, '#');
+
+    return jm_value_name(buf, name);
+}
+
+
+static int
+jm_value_usemap(jm_buf_t *buf, jm_str_t raw)
+{
+    raw = jm_html_trim(raw);
+
+    if (raw.len < 2 || raw.data[0] != '#') {
+        return -1;
+    }
+
+    raw.data++;
+    raw.len--;
+
+    return jm_value_fragment(buf, raw);
+}
+
+
+int
+jm_value(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info)
+{
+    switch (info->type) {
+
+    case V_TEXT:
+        raw = jm_html_cut(raw, JM_HTML_MAX_TEXT);
+        jm_buf_add(buf, raw.data, raw.len);
+        return 0;
+
+    case V_WORD:
+        return jm_value_chars(buf, raw, "-:.+ _");
+
+    case V_ENUM:
+        return jm_value_enum(buf, raw, info->words);
+
+    case V_FLAG:
+        return 0;
+
+    case V_LENGTH:
+        return jm_value_length(buf, raw);
+
+    case V_NUMBER:
+        return jm_value_number(buf, raw, info);
+
+    case V_COLOUR:
+        return jm_value_colour(buf, raw);
+
+    case V_CLASS:
+        return jm_value_class(buf, raw);
+
+    case V_ID:
+        return jm_value_name(buf, jm_html_trim(raw));
+
+    case V_USEMAP:
+        return jm_value_usemap(buf, raw);
+
+    case V_COORDS:
+        return jm_value_chars(buf, raw, ", .-");
+
+    case V_FACE:
+        return jm_value_chars(buf, raw, " ,'\"-_");
+
+    default:
+        /* links, images and styles are their elements' business */
+        return -1;
+    }
+}

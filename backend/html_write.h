@@ -1,0 +1,60 @@
+/*
+ * The canonical writer: escaped text and attributes into the output, and the
+ * state of one output on its way.
+ *
+ * Called by the files that judge and by html_plain.c; everything lives in the
+ * arena.
+ */
+
+#ifndef JM_HTML_WRITE_H
+#define JM_HTML_WRITE_H
+
+#include "html.h"
+#include "html_node.h"
+#include "text.h"
+#include "url.h"
+
+/* An element being written. */
+typedef struct {
+    jm_tag_t tag;
+    size_t   start; /* its start tag in the output */
+    size_t   len;   /* 0: only its content is written */
+    unsigned hidden : 1;
+} jm_written_t;
+
+typedef struct {
+    jm_arena_t    *arena;
+    jm_html_t     *out;
+    jm_buf_t       html;
+    size_t         limit;
+    jm_text_t      text;
+    jm_written_t   open[JM_HTML_MAX_DEPTH + 1];
+    size_t         depth;
+    unsigned       hidden; /* open elements that are not shown */
+    unsigned       pre;
+    unsigned       in_link : 1;
+    unsigned       after_pre : 1;
+    unsigned       full : 1;
+    jm_url_t       link;
+    jm_buf_t       link_text;
+    jm_html_cid_pt cid;
+    void          *cid_data;
+} jm_writer_t;
+
+/* `size`: of the source, in bytes; the output's limit follows from it. */
+void jm_writer_init(jm_writer_t *w, jm_html_t *out, jm_arena_t *arena,
+                    size_t size);
+
+/* 0 where the output has reached its limit: no tag may begin there. */
+int jm_write_room(jm_writer_t *w);
+
+/*
+ * Text (attribute 0) or an attribute's value, so that no parser can take it
+ * for anything else.
+ */
+void jm_write_escaped(jm_writer_t *w, jm_str_t str, int attribute);
+
+/* ` name="value"` */
+void jm_write_attr(jm_writer_t *w, const char *name, jm_str_t value);
+
+#endif /* JM_HTML_WRITE_H */
