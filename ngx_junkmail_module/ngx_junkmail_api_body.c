@@ -20,7 +20,8 @@
 #include "ngx_junkmail_api.h"
 
 
-#define NGX_JUNKMAIL_API_DEPTH 32
+#define NGX_JUNKMAIL_API_DEPTH  32
+#define NGX_JUNKMAIL_API_VALUES 1000 /* of a few dozen bytes each in cJSON */
 
 
 static ngx_uint_t ngx_junkmail_body_type(ngx_http_request_t *r);
@@ -172,10 +173,11 @@ ngx_junkmail_body_check(ngx_str_t *text)
     size_t     n;
     uint32_t   cp;
     ngx_int_t  depth;
-    ngx_uint_t quoted;
+    ngx_uint_t quoted, values;
 
     depth = 0;
     quoted = 0;
+    values = 0;
     end = text->data + text->len;
 
     for (p = text->data; p < end; p += n) {
@@ -204,6 +206,12 @@ ngx_junkmail_body_check(ngx_str_t *text)
 
         } else if (!quoted && (cp == ']' || cp == '}')) {
             depth--;
+
+        } else if (!quoted && cp == ',') {
+
+            if (++values == NGX_JUNKMAIL_API_VALUES) {
+                return NGX_DECLINED;
+            }
         }
     }
 

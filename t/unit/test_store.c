@@ -508,6 +508,7 @@ test_reaper(void **state)
     memset(&conf, 0, sizeof(conf));
     conf.redis = redis_socket;
     conf.passwords = dir;
+    conf.user = "nobody";
 
     make_case(&c);
     setup_address(a, "reap@x.test", c.address[0]);
