@@ -662,7 +662,8 @@ subtest 'stop' => sub {
     kill TERM => $pid;
     like($idle->reply, qr/^421 4\.3\.2 /, 'an idle connection: 421');
     ok($jm->eventually(sub { !-e $jm->lmtp_socket }, 5), 'no socket any more');
-    ok(!-e "$jm->{dir}/junkmaild.pid", 'no pid file');
+    ok($jm->eventually(sub { !-e "$jm->{dir}/junkmaild.pid" }, 5),
+        'no pid file');
 
     $s->send(substr $mail, 20);
     like($s->reply, $OK, 'the message is finished');

@@ -156,6 +156,7 @@ $late->close;
 # A hung worker misses more than the log keeps.
 my ($worker) = $jm->nginx_workers;
 kill STOP => $worker;
+$jm->eventually(sub { $jm->slurp("/proc/$worker/stat") =~ /\) T / });
 @other = $log->fill(2000);
 kill CONT => $worker;
 $frame = $ws->json;

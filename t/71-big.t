@@ -71,7 +71,10 @@ my $rss = sub {
 };
 my $before = $rss->();
 sleep 1;
-cmp_ok($rss->() - $before, '<', 4096, 'a slow reader costs no memory');
+SKIP: {
+    skip 'ASan keeps freed memory for a while', 1 if $JunkMail::Test::SAN;
+    cmp_ok($rss->() - $before, '<', 4096, 'a slow reader costs no memory');
+}
 my ($got, $chunk) = ('');
 while (sysread($slow, $chunk, 1 << 20)) {
     $got .= $chunk;

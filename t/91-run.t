@@ -14,6 +14,9 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+plan skip_all => 'the launcher starts nginx without the ASan runtime'
+    if $JunkMail::Test::SAN;
+
 my $root = $JunkMail::Test::ROOT;
 my $dir  = tempdir('jm-run-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $smtp = JunkMail::Test->free_port;
