@@ -1,7 +1,7 @@
 /*
  * MIME in, jm_message_t out: headers, the body to show as text and as HTML,
- * attachments, everything as UTF-8.  The only file that includes GMime (and
- * with it GLib).  Called by message.c.  RFC 2045-2049, 2231, 5322, 6532.
+ * attachments, everything as UTF-8.  Only mime*.c include GMime (and with it
+ * GLib).  Called by message.c.  RFC 2045-2049, 2231, 5322, 6532.
  */
 
 #ifndef JM_MIME_H

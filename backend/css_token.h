@@ -1,0 +1,82 @@
+/*
+ * The CSS tokenizer (css-syntax-3, section 4): a style attribute's source in,
+ * one token at a time out, escapes decoded.
+ *
+ * Called by css.c and css_value.c.  Pure C.  A token's text points into the
+ * source where nothing had to be decoded, else into the arena; it lives as
+ * long as both.
+ */
+
+#ifndef JM_CSS_TOKEN_H
+#define JM_CSS_TOKEN_H
+
+#include <strings.h>
+
+#include "arena.h"
+
+typedef enum {
+    JM_CSS_EOF,
+    JM_CSS_IDENT,
+    JM_CSS_FUNCTION,
+    JM_CSS_AT,
+    JM_CSS_HASH,
+    JM_CSS_STRING,
+    JM_CSS_BAD,
+    JM_CSS_URL,
+    JM_CSS_NUMBER,
+    JM_CSS_PERCENTAGE,
+    JM_CSS_DIMENSION,
+    JM_CSS_SPACE,
+    JM_CSS_DELIM /* any other single byte, brackets included */
+} jm_css_kind_t;
+
+typedef struct {
+    jm_css_kind_t kind;
+    jm_str_t      text; /* name, string, URL or unit, escapes decoded */
+    double        number;
+    u_char        delim;
+} jm_css_token_t;
+
+typedef struct {
+    jm_arena_t    *arena;
+    const u_char  *pos; /* behind the token; may be set back to read again */
+    const u_char  *end;
+    jm_css_token_t token; /* the current one */
+} jm_css_t;
+
+/*
+ * Reads the next token into css->token; JM_CSS_EOF for ever at the end.  Space
+ * and comments in a row are one JM_CSS_SPACE.
+ */
+void jm_css_next(jm_css_t *css);
+
+
+static inline int
+jm_css_is(jm_str_t str, const char *word)
+{
+    return strlen(word) == str.len
+           && strncasecmp((char *) str.data, word, str.len) == 0;
+}
+
+
+static inline int
+jm_css_digit(u_char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+
+static inline int
+jm_css_hex(u_char c)
+{
+    return jm_css_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+
+static inline int
+jm_css_is_delim(jm_css_t *css, u_char c)
+{
+    return css->token.kind == JM_CSS_DELIM && css->token.delim == c;
+}
+
+#endif /* JM_CSS_TOKEN_H */
