@@ -95,7 +95,8 @@ $(BUILD)/nginx/Makefile: config $(MODULE_SRCS)
 
 $(MODULE): $(BUILD)/nginx/Makefile
 	$(MAKE) -C $(NGINX_SRC) -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
-	cp $(BUILD)/nginx/ngx_junkmail_module.so $@
+	cp $(BUILD)/nginx/ngx_junkmail_module.so $@.new
+	mv $@.new $@
 
 
 # The front door.

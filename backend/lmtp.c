@@ -1,10 +1,10 @@
 /*
  * The LMTP session behind lmtp.h, in the order in which a message meets it:
- * greeting, commands, DATA or BDAT, the work, one reply per recipient.
+ * greeting, commands, DATA or BDAT, the delivery, one reply per recipient.
  *
  * Blocking reads with a deadline; replies are gathered and written when the
- * client's input is used up (RFC 2920, 3.2).  The message lies in one
- * malloc'ed buffer, all that is made of it in the worker's arena.
+ * client's input is used up (RFC 2920, 3.2).  What a transaction holds and
+ * what is done with it is delivery.c's.
  */
 
 #define _GNU_SOURCE /* ppoll */
@@ -14,17 +14,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "delivery.h"
 #include "jm_data.h"
 #include "jm_id.h"
 #include "jm_smtp.h"
 #include "log.h"
-#include "message.h"
-#include "render.h"
 #include "sandbox.h"
 
 #define JM_LMTP_IN  (64 * 1024)
@@ -71,25 +69,6 @@
 #define JM_R_TOO_BIG      "552 5.3.4 the message is too big\r\n"
 #define JM_R_UTF8         "553 5.6.7 address needs SMTPUTF8\r\n"
 
-/* What has become of a recipient. */
-typedef enum {
-    JM_FATE_OPEN = 0, /* accepted, nothing decided */
-    JM_FATE_STORED,   /* `email` says under which id */
-    JM_FATE_GONE,     /* no such address any more: counts as delivered */
-    JM_FATE_FULL,
-    JM_FATE_FAILED
-} jm_fate_t;
-
-typedef struct {
-    jm_recipient_t    where;
-    u_char            to[JM_PATH_MAX]; /* as the client wrote it */
-    size_t            to_len;
-    size_t            same; /* the first recipient with this address */
-    jm_fate_t         fate;
-    char              email[37];
-    jm_rendered_for_t rendered;
-} jm_lmtp_rcpt_t;
-
 typedef struct {
     jm_lmtp_t     *server;
     int            fd;
@@ -104,30 +83,21 @@ typedef struct {
     unsigned       served : 1;  /* a message was answered */
     unsigned       closing : 1;
     unsigned       lost : 1; /* the client does not read any more */
-    unsigned       down : 1; /* the store is away */
-    unsigned       worn : 1;
 
     /* The transaction; jm_lmtp_rollback() forgets it. */
-    unsigned       mail : 1; /* MAIL was accepted */
-    unsigned       xdid : 1; /* the client has decided on the recipients */
-    unsigned       xraw : 1;
-    unsigned       utf8 : 1;
-    unsigned       bdat : 1; /* a chunk has come */
-    const char    *refusal;  /* of the whole message, or NULL */
-    char           did[33];
-    jm_lmtp_rcpt_t rcpts[JM_LMTP_RECIPIENTS];
-    size_t         nrcpts;
-    u_char        *body;
-    size_t         body_len;
-    size_t         body_size;
-    jm_message_t   message;
-    jm_rendered_t  shared;
+    unsigned         mail : 1; /* MAIL was accepted */
+    unsigned         utf8 : 1;
+    unsigned         bdat : 1; /* a chunk has come */
+    const char      *refusal;  /* of the whole message, or NULL */
+    jm_transaction_t transaction;
 } jm_lmtp_session_t;
 
+/* A verb is run, or has but one reply. */
 typedef struct {
     const char *verb;
     void (*run)(jm_lmtp_session_t *s, jm_str_t arg);
-    unsigned after : 1; /* also once the message has been answered */
+    const char *reply;
+    unsigned    after : 1; /* also once the message has been answered */
 } jm_lmtp_verb_t;
 
 /* A parameter of MAIL: returns the refusal, or NULL. */
@@ -139,14 +109,11 @@ typedef struct {
 
 static void jm_lmtp_command(jm_lmtp_session_t *s, jm_str_t line);
 static void jm_lmtp_lhlo(jm_lmtp_session_t *s, jm_str_t arg);
-static void jm_lmtp_smtp(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_mail(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_rcpt(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_data(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_rset(jm_lmtp_session_t *s, jm_str_t arg);
-static void jm_lmtp_noop(jm_lmtp_session_t *s, jm_str_t arg);
-static void jm_lmtp_vrfy(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_quit(jm_lmtp_session_t *s, jm_str_t arg);
 
 static const char *jm_lmtp_set_size(jm_lmtp_session_t *s, jm_str_t value);
@@ -156,33 +123,52 @@ static const char *jm_lmtp_set_xdid(jm_lmtp_session_t *s, jm_str_t value);
 static const char *jm_lmtp_set_xraw(jm_lmtp_session_t *s, jm_str_t value);
 
 static void jm_lmtp_finish(jm_lmtp_session_t *s);
-static void jm_lmtp_work(jm_lmtp_session_t *s);
-static int  jm_lmtp_render(jm_lmtp_session_t *s, int unparsed);
-static void jm_lmtp_make(jm_lmtp_session_t *s, int unparsed);
-static void jm_lmtp_deliver(jm_lmtp_session_t *s, size_t first);
 static void jm_lmtp_rollback(jm_lmtp_session_t *s);
 
 static int  jm_lmtp_fill(jm_lmtp_session_t *s);
 static int  jm_lmtp_wait(jm_lmtp_session_t *s, short events);
 static int  jm_lmtp_take(jm_lmtp_session_t *s, uint64_t size, int keep);
-static int  jm_lmtp_reserve(jm_lmtp_session_t *s, size_t more);
+static void jm_lmtp_reserve(jm_lmtp_session_t *s, uint64_t more);
 static void jm_lmtp_append(jm_lmtp_session_t *s, jm_str_t run);
 static void jm_lmtp_reply(jm_lmtp_session_t *s, const char *text);
 static void jm_lmtp_flush(jm_lmtp_session_t *s);
 
+/* RFC 2033, 4.1: HELO and EHLO must not be accepted, lest somebody use the
+   protocol over the wrong port without noticing. */
+
 static const jm_lmtp_verb_t jm_lmtp_verbs[] = {
-    { "LHLO", jm_lmtp_lhlo, 0 }, { "HELO", jm_lmtp_smtp, 1 },
-    { "EHLO", jm_lmtp_smtp, 1 }, { "MAIL", jm_lmtp_mail, 0 },
-    { "RCPT", jm_lmtp_rcpt, 0 }, { "DATA", jm_lmtp_data, 0 },
-    { "BDAT", jm_lmtp_bdat, 0 }, { "RSET", jm_lmtp_rset, 1 },
-    { "NOOP", jm_lmtp_noop, 1 }, { "VRFY", jm_lmtp_vrfy, 1 },
-    { "QUIT", jm_lmtp_quit, 1 },
+    { "LHLO", jm_lmtp_lhlo, NULL, 0 },   { "HELO", NULL, JM_R_LHLO_ONLY, 1 },
+    { "EHLO", NULL, JM_R_LHLO_ONLY, 1 }, { "MAIL", jm_lmtp_mail, NULL, 0 },
+    { "RCPT", jm_lmtp_rcpt, NULL, 0 },   { "DATA", jm_lmtp_data, NULL, 0 },
+    { "BDAT", jm_lmtp_bdat, NULL, 0 },   { "RSET", jm_lmtp_rset, NULL, 1 },
+    { "NOOP", NULL, JM_R_OK, 1 },        { "VRFY", NULL, JM_R_VRFY, 1 },
+    { "QUIT", jm_lmtp_quit, NULL, 1 },
 };
 
 static const jm_lmtp_param_t jm_lmtp_params[] = {
     { "SIZE", jm_lmtp_set_size, 1 },     { "BODY", jm_lmtp_set_body, 1 },
     { "SMTPUTF8", jm_lmtp_set_utf8, 0 }, { "XDID", jm_lmtp_set_xdid, 1 },
     { "XRAW", jm_lmtp_set_xraw, 0 },
+};
+
+/* What the store says of a recipient at RCPT. */
+static const char *const jm_lmtp_refusals[] = {
+    [JM_STORE_OK] = NULL,
+    [JM_STORE_UNKNOWN] = JM_R_UNKNOWN,
+    [JM_STORE_FOREIGN] = JM_R_FOREIGN,
+    [JM_STORE_CLOSED] = JM_R_CLOSED,
+    [JM_STORE_QUOTA] = JM_R_QUOTA,
+    [JM_STORE_FULL] = JM_R_FULL,
+    [JM_STORE_REFUSED] = JM_R_FAILED,
+    [JM_STORE_DOWN] = JM_R_FAILED,
+};
+
+/* What a recipient is told of its fate, but for an id under which it is
+   stored. */
+static const char *const jm_lmtp_fates[] = {
+    [JM_FATE_OPEN] = JM_R_FAILED,   [JM_FATE_GONE] = JM_R_GONE,
+    [JM_FATE_FULL] = JM_R_FULL,     [JM_FATE_MEMORY] = JM_R_MEMORY,
+    [JM_FATE_FAILED] = JM_R_FAILED,
 };
 
 #define JM_COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -242,7 +228,9 @@ jm_lmtp_serve(jm_lmtp_t *server, int fd)
     jm_lmtp_rollback(s);
     close(fd);
 
-    return s->down ? JM_LMTP_STORE_DOWN : s->worn ? JM_LMTP_WORN : JM_LMTP_OK;
+    return s->transaction.down   ? JM_LMTP_STORE_DOWN
+           : s->transaction.worn ? JM_LMTP_WORN
+                                 : JM_LMTP_OK;
 }
 
 
@@ -280,7 +268,12 @@ jm_lmtp_command(jm_lmtp_session_t *s, jm_str_t line)
             return;
         }
 
-        jm_lmtp_verbs[i].run(s, arg);
+        if (jm_lmtp_verbs[i].run != NULL) {
+            jm_lmtp_verbs[i].run(s, arg);
+        } else {
+            jm_lmtp_reply(s, jm_lmtp_verbs[i].reply);
+        }
+
         return;
     }
 
@@ -315,35 +308,11 @@ jm_lmtp_lhlo(jm_lmtp_session_t *s, jm_str_t arg)
 }
 
 
-/* RFC 2033, 4.1: HELO and EHLO must not be accepted, lest somebody use the
-   protocol over the wrong port without noticing. */
-
-static void
-jm_lmtp_smtp(jm_lmtp_session_t *s, jm_str_t arg)
-{
-    jm_lmtp_reply(s, JM_R_LHLO_ONLY);
-}
-
-
 static void
 jm_lmtp_rset(jm_lmtp_session_t *s, jm_str_t arg)
 {
     jm_lmtp_rollback(s);
     jm_lmtp_reply(s, JM_R_OK);
-}
-
-
-static void
-jm_lmtp_noop(jm_lmtp_session_t *s, jm_str_t arg)
-{
-    jm_lmtp_reply(s, JM_R_OK);
-}
-
-
-static void
-jm_lmtp_vrfy(jm_lmtp_session_t *s, jm_str_t arg)
-{
-    jm_lmtp_reply(s, JM_R_VRFY);
 }
 
 
@@ -410,7 +379,9 @@ jm_lmtp_mail(jm_lmtp_session_t *s, jm_str_t arg)
         refusal = JM_R_UTF8;
     }
 
-    if (refusal == NULL && !s->xdid && jm_delivery_id(s->did) != 0) {
+    if (refusal == NULL && !s->transaction.xdid
+        && jm_delivery_id(s->transaction.did) != 0)
+    {
         refusal = JM_R_FAILED;
     }
 
@@ -463,7 +434,7 @@ jm_lmtp_set_xdid(jm_lmtp_session_t *s, jm_str_t value)
 {
     size_t i;
 
-    if (value.len != sizeof(s->did) - 1) {
+    if (value.len != sizeof(s->transaction.did) - 1) {
         return JM_R_ARGUMENT;
     }
 
@@ -474,9 +445,9 @@ jm_lmtp_set_xdid(jm_lmtp_session_t *s, jm_str_t value)
         }
     }
 
-    memcpy(s->did, value.data, value.len);
-    s->did[value.len] = '\0';
-    s->xdid = 1;
+    memcpy(s->transaction.did, value.data, value.len);
+    s->transaction.did[value.len] = '\0';
+    s->transaction.xdid = 1;
 
     return NULL;
 }
@@ -485,60 +456,9 @@ jm_lmtp_set_xdid(jm_lmtp_session_t *s, jm_str_t value)
 static const char *
 jm_lmtp_set_xraw(jm_lmtp_session_t *s, jm_str_t value)
 {
-    s->xraw = 1;
+    s->transaction.xraw = 1;
 
     return NULL;
-}
-
-
-/*
- * What the store says of a recipient as a refusal, or NULL when it is
- * accepted.  A client with a delivery id has asked the store itself before it
- * took the message: an address gone since then counts as delivered, and a
- * store that has gone away since then is answered after the message.
- */
-
-static const char *
-jm_lmtp_resolve(jm_lmtp_session_t *s, jm_str_t key, jm_lmtp_rcpt_t *rcpt)
-{
-    jm_store_status_t status;
-
-    status = s->down ? JM_STORE_DOWN
-                     : jm_store_resolve(s->server->store, key, !s->xdid,
-                                        &rcpt->where);
-
-    if ((status == JM_STORE_DOWN || status == JM_STORE_REFUSED) && !s->down) {
-        jm_log("store: %s", jm_store_error(s->server->store));
-    }
-
-    s->down |= status == JM_STORE_DOWN;
-
-    if (status == JM_STORE_OK) {
-        return NULL;
-    }
-
-    if (s->xdid) {
-        rcpt->fate = status == JM_STORE_UNKNOWN || status == JM_STORE_CLOSED
-                             || status == JM_STORE_FOREIGN
-                         ? JM_FATE_GONE
-                         : JM_FATE_FAILED;
-        return NULL;
-    }
-
-    switch (status) {
-    case JM_STORE_UNKNOWN:
-        return JM_R_UNKNOWN;
-    case JM_STORE_FOREIGN:
-        return JM_R_FOREIGN;
-    case JM_STORE_CLOSED:
-        return JM_R_CLOSED;
-    case JM_STORE_QUOTA:
-        return JM_R_QUOTA;
-    case JM_STORE_FULL:
-        return JM_R_FULL;
-    default:
-        return JM_R_FAILED;
-    }
 }
 
 
@@ -572,7 +492,7 @@ jm_lmtp_rcpt_check(const jm_lmtp_session_t *s, jm_str_t arg,
         return JM_R_UTF8;
     }
 
-    if (s->nrcpts == JM_LMTP_RECIPIENTS) {
+    if (s->transaction.nrcpts == JM_DELIVERY_RECIPIENTS) {
         return JM_R_MANY;
     }
 
@@ -585,74 +505,25 @@ jm_lmtp_rcpt_check(const jm_lmtp_session_t *s, jm_str_t arg,
 }
 
 
-/* The first recipient with the address of number `n`, or `n` itself. */
-
-static size_t
-jm_lmtp_same(const jm_lmtp_session_t *s, size_t n)
-{
-    size_t                i;
-    const jm_recipient_t *one, *two;
-
-    two = &s->rcpts[n].where;
-
-    for (i = 0; i < n && s->rcpts[n].fate == JM_FATE_OPEN; i++) {
-        one = &s->rcpts[i].where;
-
-        if (s->rcpts[i].fate == JM_FATE_OPEN
-            && strcmp(one->account, two->account) == 0
-            && strcmp(one->address_id, two->address_id) == 0)
-        {
-            return i;
-        }
-    }
-
-    return n;
-}
-
-
 static void
 jm_lmtp_rcpt(jm_lmtp_session_t *s, jm_str_t arg)
 {
-    u_char          key[JM_KEY_ADDRESS_MAX];
-    ssize_t         len;
-    const char     *refusal;
-    jm_lmtp_rcpt_t *rcpt;
-    jm_smtp_path_t  path;
+    u_char            key[JM_KEY_ADDRESS_MAX];
+    ssize_t           len;
+    const char       *refusal;
+    jm_smtp_path_t    path;
+    jm_store_status_t status;
 
     refusal = jm_lmtp_rcpt_check(s, arg, &path, key, &len);
 
-    if (refusal != NULL) {
-        jm_lmtp_reply(s, refusal);
-        return;
+    if (refusal == NULL) {
+        status = jm_transaction_rcpt(&s->transaction, s->server->store,
+                                     (jm_str_t){ key, (size_t) len },
+                                     path.address.path);
+        refusal = jm_lmtp_refusals[status];
     }
 
-    rcpt = &s->rcpts[s->nrcpts];
-    memset(rcpt, 0, sizeof(jm_lmtp_rcpt_t));
-
-    refusal = jm_lmtp_resolve(s, (jm_str_t){ key, (size_t) len }, rcpt);
-
-    if (refusal != NULL) {
-        jm_lmtp_reply(s, refusal);
-        return;
-    }
-
-    memcpy(rcpt->to, path.address.path.data, path.address.path.len);
-    rcpt->to_len = path.address.path.len;
-    rcpt->same = jm_lmtp_same(s, s->nrcpts);
-    s->nrcpts++;
-
-    jm_lmtp_reply(s, JM_R_RCPT);
-}
-
-
-/* Keeps the first reason why the message is refused. */
-
-static void
-jm_lmtp_refuse_message(jm_lmtp_session_t *s, const char *refusal)
-{
-    if (s->refusal == NULL) {
-        s->refusal = refusal;
-    }
+    jm_lmtp_reply(s, refusal != NULL ? refusal : JM_R_RCPT);
 }
 
 
@@ -673,7 +544,7 @@ jm_lmtp_data(jm_lmtp_session_t *s, jm_str_t arg)
         return;
     }
 
-    if (s->nrcpts == 0) {
+    if (s->transaction.nrcpts == 0) {
         jm_lmtp_reply(s, s->mail ? JM_R_NO_RCPT : JM_R_SEQUENCE);
         return;
     }
@@ -729,7 +600,7 @@ jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg)
         return;
     }
 
-    if (s->nrcpts == 0) {
+    if (s->transaction.nrcpts == 0) {
         if (jm_lmtp_take(s, size, 0) == 0) {
             jm_lmtp_reply(s, s->mail ? JM_R_NO_RCPT : JM_R_SEQUENCE);
         }
@@ -739,14 +610,9 @@ jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg)
 
     s->bdat = 1;
 
-    if (size > s->server->conf->message_size - s->body_len) {
-        jm_lmtp_refuse_message(s, JM_R_TOO_BIG);
+    jm_lmtp_reserve(s, size);
 
-    } else if (s->refusal == NULL && jm_lmtp_reserve(s, (size_t) size) != 0) {
-        jm_lmtp_refuse_message(s, JM_R_MEMORY);
-    }
-
-    if (jm_lmtp_take(s, size, s->refusal == NULL) != 0) {
+    if (jm_lmtp_take(s, size, 1) != 0) {
         return;
     }
 
@@ -764,43 +630,39 @@ jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg)
 static void
 jm_lmtp_finish(jm_lmtp_session_t *s)
 {
-    char            text[128];
-    size_t          i;
-    jm_lmtp_rcpt_t *rcpt;
+    char              text[128];
+    size_t            i;
+    jm_transaction_t *t;
 
-    /* indexed by jm_fate_t */
-    static const char *const replies[] = { JM_R_FAILED, NULL, JM_R_GONE,
-                                           JM_R_FULL, JM_R_FAILED };
+    t = &s->transaction;
 
     /* An empty message is one, too, and has an address in memory. */
 
-    if (s->refusal == NULL && jm_lmtp_reserve(s, 0) != 0) {
-        s->refusal = JM_R_MEMORY;
-    }
+    jm_lmtp_reserve(s, 0);
 
     if (s->refusal == NULL) {
+        t->keep_original = s->server->conf->keep_originals != 0;
+
         s->server->busy(s->server->data, 1);
         jm_sandbox_work();
 
-        jm_lmtp_work(s);
+        jm_transaction_deliver(t, s->server->store, s->server->arena);
 
         jm_sandbox_rest();
         s->server->busy(s->server->data, 0);
     }
 
-    for (i = 0; i < s->nrcpts; i++) {
-        rcpt = &s->rcpts[i];
-
+    for (i = 0; i < t->nrcpts; i++) {
         if (s->refusal != NULL) {
             jm_lmtp_reply(s, s->refusal);
 
-        } else if (rcpt->fate == JM_FATE_STORED) {
+        } else if (t->rcpts[i].fate == JM_FATE_STORED) {
             snprintf(text, sizeof(text), "250 2.0.0 %s stored\r\n",
-                     rcpt->email);
+                     t->rcpts[i].email);
             jm_lmtp_reply(s, text);
 
         } else {
-            jm_lmtp_reply(s, replies[rcpt->fate]);
+            jm_lmtp_reply(s, jm_lmtp_fates[t->rcpts[i].fate]);
         }
     }
 
@@ -810,191 +672,12 @@ jm_lmtp_finish(jm_lmtp_session_t *s)
 
 
 static void
-jm_lmtp_work(jm_lmtp_session_t *s)
-{
-    size_t          i, stored, gone;
-    int64_t         start;
-    jm_lmtp_rcpt_t *rcpt;
-
-    start = jm_ticks_ms();
-
-    if (jm_lmtp_render(s, s->xraw) != 0) {
-
-        /* What the message left behind in the parser's own memory is not
-           ours to free: this process ends when it has answered. */
-
-        s->worn = 1;
-        jm_log("delivery %s: takes too much memory, stored unparsed", s->did);
-        jm_arena_reset(s->server->arena);
-
-        if (jm_lmtp_render(s, 1) != 0) {
-            jm_log("delivery %s: takes too much memory even so", s->did);
-            s->refusal = JM_R_MEMORY;
-            return;
-        }
-    }
-
-    for (i = 0; i < s->nrcpts; i++) {
-        if (s->rcpts[i].same == i && s->rcpts[i].fate == JM_FATE_OPEN) {
-            jm_lmtp_deliver(s, i);
-        }
-    }
-
-    for (i = 0, stored = 0, gone = 0; i < s->nrcpts; i++) {
-        rcpt = &s->rcpts[i];
-
-        if (rcpt->same != i) {
-            rcpt->fate = s->rcpts[rcpt->same].fate;
-            memcpy(rcpt->email, s->rcpts[rcpt->same].email,
-                   sizeof(rcpt->email));
-        }
-
-        stored += rcpt->fate == JM_FATE_STORED;
-        gone += rcpt->fate == JM_FATE_GONE;
-    }
-
-    jm_log("delivery %s: %zu recipients, %zu stored, %zu gone, %zu failed, "
-           "%zu bytes, %d ms%s",
-           s->did, s->nrcpts, stored, gone, s->nrcpts - stored - gone,
-           s->body_len, (int) (jm_ticks_ms() - start),
-           s->xraw ? ", unparsed" : "");
-}
-
-
-/*
- * Makes of the message all that will be stored.  0, or -1 when the arena was
- * too small.  The guard ends with this function: nothing behind it may
- * allocate in the arena.
- */
-
-static int
-jm_lmtp_render(jm_lmtp_session_t *s, int unparsed)
-{
-    if (setjmp(*jm_arena_guard(s->server->arena)) != 0) {
-        return -1;
-    }
-
-    jm_lmtp_make(s, unparsed);
-
-    return 0;
-}
-
-
-/* Not inlined: what setjmp() returns into has no variables of its own. */
-
-static __attribute__((noinline)) void
-jm_lmtp_make(jm_lmtp_session_t *s, int unparsed)
-{
-    char            id[JM_UUID_LEN + 1];
-    size_t          i;
-    int64_t         now;
-    jm_str_t        raw, to;
-    jm_arena_t     *arena;
-    jm_lmtp_rcpt_t *rcpt;
-
-    arena = s->server->arena;
-    raw.data = s->body;
-    raw.len = s->body_len;
-
-    if (unparsed) {
-        jm_message_unparsed(&s->message, arena, raw);
-    } else {
-        jm_message_read(&s->message, arena, raw);
-    }
-
-    jm_render_shared(&s->shared, &s->message);
-
-    if (!s->server->conf->keep_originals) {
-        memset(&s->shared.raw, 0, sizeof(jm_blob_t));
-    }
-
-    now = jm_now_ms();
-
-    for (i = 0; i < s->nrcpts; i++) {
-        rcpt = &s->rcpts[i];
-
-        if (rcpt->same != i || rcpt->fate != JM_FATE_OPEN) {
-            continue;
-        }
-
-        if (jm_uuid7(now, id) != 0) {
-            rcpt->fate = JM_FATE_FAILED;
-            continue;
-        }
-
-        to.data = rcpt->to;
-        to.len = rcpt->to_len;
-
-        jm_render_for(&rcpt->rendered, &s->message, &s->shared, id,
-                      rcpt->where.address_id, to, now);
-    }
-}
-
-
-/* Stores for the account of recipient `first`, all its addresses at once. */
-
-static void
-jm_lmtp_deliver(jm_lmtp_session_t *s, size_t first)
-{
-    size_t             i, n, who[JM_LMTP_RECIPIENTS];
-    jm_fate_t          fate;
-    jm_delivery_t      delivery;
-    jm_delivered_t     results[JM_LMTP_RECIPIENTS];
-    jm_store_status_t  status;
-    jm_delivery_mail_t mails[JM_LMTP_RECIPIENTS];
-
-    for (i = first, n = 0; i < s->nrcpts; i++) {
-        if (s->rcpts[i].same == i && s->rcpts[i].fate == JM_FATE_OPEN
-            && strcmp(s->rcpts[i].where.account, s->rcpts[first].where.account)
-                   == 0)
-        {
-            mails[n].address_id = s->rcpts[i].where.address_id;
-            mails[n].rendered = &s->rcpts[i].rendered;
-            who[n++] = i;
-        }
-    }
-
-    delivery.account = s->rcpts[first].where.account;
-    delivery.delivery_id = s->did;
-    delivery.shared = &s->shared;
-    delivery.mails = mails;
-    delivery.nmails = n;
-
-    status = s->down ? JM_STORE_DOWN
-                     : jm_store_deliver(s->server->store, &delivery, results);
-
-    if (status != JM_STORE_OK && !s->down) {
-        jm_log("delivery %s: %s", s->did, jm_store_error(s->server->store));
-    }
-
-    s->down |= status == JM_STORE_DOWN;
-    fate = status == JM_STORE_FULL ? JM_FATE_FULL : JM_FATE_FAILED;
-
-    for (i = 0; i < n; i++) {
-        if (status == JM_STORE_OK) {
-            fate = results[i].gone ? JM_FATE_GONE : JM_FATE_STORED;
-            memcpy(s->rcpts[who[i]].email, results[i].id,
-                   sizeof(results[i].id));
-        }
-
-        s->rcpts[who[i]].fate = fate;
-    }
-}
-
-
-static void
 jm_lmtp_rollback(jm_lmtp_session_t *s)
 {
-    free(s->body);
+    jm_transaction_reset(&s->transaction);
 
-    s->body = NULL;
-    s->body_len = 0;
-    s->body_size = 0;
-    s->nrcpts = 0;
     s->refusal = NULL;
     s->mail = 0;
-    s->xdid = 0;
-    s->xraw = 0;
     s->utf8 = 0;
     s->bdat = 0;
 
@@ -1081,13 +764,13 @@ jm_lmtp_wait(jm_lmtp_session_t *s, short events)
 }
 
 
-/* Reads `size` octets of a chunk, to the body or to nowhere.  0, or -1 when
+/* Reads `size` octets of a chunk, to the message or to nowhere.  0, or -1 when
    the client is gone. */
 
 static int
 jm_lmtp_take(jm_lmtp_session_t *s, uint64_t size, int keep)
 {
-    size_t n;
+    jm_str_t run;
 
     while (size != 0) {
         if (s->pos == s->last && jm_lmtp_fill(s) != 0) {
@@ -1095,75 +778,58 @@ jm_lmtp_take(jm_lmtp_session_t *s, uint64_t size, int keep)
             return -1;
         }
 
-        n = (size_t) (s->last - s->pos);
-        n = n > size ? (size_t) size : n;
+        run.data = (u_char *) s->pos;
+        run.len = (size_t) (s->last - s->pos);
+        run.len = run.len > size ? (size_t) size : run.len;
 
         if (keep) {
-            memcpy(s->body + s->body_len, s->pos, n);
-            s->body_len += n;
+            jm_lmtp_append(s, run);
         }
 
-        s->pos += n;
-        size -= n;
+        s->pos += run.len;
+        size -= run.len;
     }
 
     return 0;
 }
 
 
-/* Makes room for `more` octets and at least one.  0 or -1. */
+/* Makes room for `more` octets, or refuses the message if that has not been
+   done. */
 
-static int
-jm_lmtp_reserve(jm_lmtp_session_t *s, size_t more)
+static void
+jm_lmtp_reserve(jm_lmtp_session_t *s, uint64_t more)
 {
-    size_t  size;
-    u_char *body;
+    size_t limit;
 
-    if (s->body != NULL && more <= s->body_size - s->body_len) {
-        return 0;
+    limit = s->server->conf->message_size;
+
+    if (s->refusal != NULL) {
+        return;
     }
 
-    size = s->body_size * 2;
+    if (more > limit - s->transaction.raw.len) {
+        s->refusal = JM_R_TOO_BIG;
 
-    if (size > s->server->conf->message_size) {
-        size = s->server->conf->message_size;
+    } else if (jm_transaction_reserve(&s->transaction, (size_t) more, limit)
+               != 0) {
+        s->refusal = JM_R_MEMORY;
     }
-
-    if (size < s->body_len + more) {
-        size = s->body_len + more;
-    }
-
-    body = realloc(s->body, size + 1);
-    if (body == NULL) {
-        return -1;
-    }
-
-    s->body = body;
-    s->body_size = size;
-
-    return 0;
 }
 
 
 static void
 jm_lmtp_append(jm_lmtp_session_t *s, jm_str_t run)
 {
-    if (s->refusal != NULL) {
-        return;
-    }
+    jm_str_t *raw;
 
-    if (run.len > s->server->conf->message_size - s->body_len) {
-        s->refusal = JM_R_TOO_BIG;
-        return;
-    }
+    jm_lmtp_reserve(s, run.len);
 
-    if (jm_lmtp_reserve(s, run.len) != 0) {
-        s->refusal = JM_R_MEMORY;
-        return;
+    if (s->refusal == NULL) {
+        raw = &s->transaction.raw;
+        memcpy(raw->data + raw->len, run.data, run.len);
+        raw->len += run.len;
     }
-
-    memcpy(s->body + s->body_len, run.data, run.len);
-    s->body_len += run.len;
 }
 
 

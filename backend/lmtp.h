@@ -1,7 +1,6 @@
 /*
  * The server side of LMTP (RFC 2033) over one accepted Unix socket: takes a
- * message, has it read, cleaned and rendered, stores it once per account and
- * answers for each recipient.
+ * message, has it delivered and answers for each recipient.
  *
  * Called by worker.c, one connection after the other.  Besides PIPELINING,
  * 8BITMIME, SMTPUTF8, SIZE and CHUNKING it knows two private parameters of
@@ -18,9 +17,8 @@
 #include "conf.h"
 #include "store.h"
 
-#define JM_LMTP_IDLE       5000  /* ms a client may be silent */
-#define JM_LMTP_SESSION    30000 /* ms it may take to send its message */
-#define JM_LMTP_RECIPIENTS 100   /* of one message */
+#define JM_LMTP_IDLE    5000  /* ms a client may be silent */
+#define JM_LMTP_SESSION 30000 /* ms it may take to send its message */
 
 /* What a worker lends to its sessions. */
 typedef struct {

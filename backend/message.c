@@ -1,6 +1,6 @@
 /*
  * One message through all that reads it: MIME, HTML, text, preview, codes.
- * Called by lmtp.c inside the arena's guard; owns nothing.
+ * Called by delivery.c inside the arena's guard; owns nothing.
  */
 
 #include "message.h"

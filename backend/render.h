@@ -1,8 +1,8 @@
 /*
  * Renders a read message into exactly the bytes the API will serve, so that a
- * read is a copy: the work is done once, in the compressed domain.
- * What is alike for all recipients is made once (jm_render_shared), the rest
- * per recipient address (jm_render_for).  Called by lmtp.c before the store;
+ * read is a copy: the work is done once, in the compressed domain.  What is
+ * alike for all recipients is made once (jm_render_shared), the rest for each
+ * recipient's address (jm_render_for).  Called by delivery.c before the store;
  * everything lives in the message's arena.  JSON by cJSON, deflate by igzip.
  */
 

@@ -1,6 +1,6 @@
 /*
  * The store over hiredis, blocking, one connection a process: the commands
- * that lmtp.c, the supervisor, reaper.c and admin.c need, and what Redis's
+ * that delivery.c, the supervisor, reaper.c and admin.c need, and what Redis's
  * replies mean to them.
  *
  * A delivery is one pipeline: values that are too large for one command are

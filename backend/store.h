@@ -1,6 +1,6 @@
 /*
- * The backend's view of Redis, synchronous: one connection a worker, used by
- * lmtp.c (resolve, deliver), reaper.c (due work) and admin.c (command line).
+ * The backend's view of Redis, synchronous: one connection a process, used by
+ * delivery.c (resolve, deliver), reaper.c (due work) and admin.c (operators).
  * The data model itself is store/junkmail.lua; this file only calls it.  The
  * only file that includes hiredis.  Every call has a deadline; after
  * JM_STORE_DOWN the connection is of no further use and the process ends.

@@ -82,6 +82,8 @@ static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
     { "VALIDATION_FAILED", "VALIDATION_FAILED", 422, "Validation failed" },
     { "QUOTA_EXCEEDED", "QUOTA_EXCEEDED", 422,
       "The account has reached its limit" },
+    { "UPGRADE_REQUIRED", "NOT_ACCEPTABLE", 426,
+      "Only version 13 of WebSocket is spoken here" },
     { "RATE_LIMITED", "RATE_LIMITED", 429, "Too many requests" },
 
     /* 5xx */
@@ -293,11 +295,15 @@ ngx_http_junkmail_error_filter(void)
 }
 
 
-/* A request that nginx refuses before it has a location counts by its path. */
+/*
+ * A request that nginx refuses before it looks for a location counts by its
+ * path, which is not complete when that is what was wrong.
+ */
 
 static ngx_uint_t
 ngx_http_junkmail_is_api(ngx_http_request_t *r)
 {
+    ngx_str_t                     path;
     ngx_http_junkmail_loc_conf_t *jlcf;
 
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
@@ -306,9 +312,22 @@ ngx_http_junkmail_is_api(ngx_http_request_t *r)
         return 1;
     }
 
-    return r->headers_out.status == NGX_HTTP_BAD_REQUEST
-           && r->uri.len >= sizeof(NGX_HTTP_JUNKMAIL_PREFIX) - 1
-           && ngx_memcmp(r->uri.data, NGX_HTTP_JUNKMAIL_PREFIX,
+    /* ngx_http_handler() sets it. */
+
+    if (r->write_event_handler != NULL) {
+        return 0;
+    }
+
+    path = r->uri;
+
+    if (path.len == 0 && r->uri_start != NULL) {
+        path.data = r->uri_start;
+        path.len = (r->uri_end != NULL ? r->uri_end : r->header_in->last)
+                   - r->uri_start;
+    }
+
+    return path.len >= sizeof(NGX_HTTP_JUNKMAIL_PREFIX) - 1
+           && ngx_memcmp(path.data, NGX_HTTP_JUNKMAIL_PREFIX,
                          sizeof(NGX_HTTP_JUNKMAIL_PREFIX) - 1)
                   == 0;
 }

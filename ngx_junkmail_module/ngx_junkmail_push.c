@@ -21,9 +21,6 @@
 #include "ngx_junkmail_stats.h"
 
 
-/* HTTP status; nginx has no name for it */
-#define NGX_JUNKMAIL_PUSH_UPGRADE_REQUIRED 426
-
 #define NGX_JUNKMAIL_PUSH_PER_KEY   10
 #define NGX_JUNKMAIL_PUSH_PER_IP    50 /* IPv6: per /64 */
 #define NGX_JUNKMAIL_PUSH_ADDRESSES 100
@@ -314,7 +311,7 @@ ngx_junkmail_push_other_version(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return NGX_JUNKMAIL_PUSH_UPGRADE_REQUIRED;
+    return ngx_http_junkmail_error(r, "UPGRADE_REQUIRED");
 }
 
 
@@ -324,31 +321,9 @@ static ngx_int_t
 ngx_junkmail_push_identify(ngx_http_request_t          *r,
                            ngx_junkmail_push_headers_t *h)
 {
-    ngx_str_t text;
-
-    static const size_t scheme = sizeof("Bearer ") - 1;
-
-    if (r->headers_in.authorization == NULL) {
-        return ngx_http_junkmail_identify(r, &h->bearer);
-    }
-
-    text = r->headers_in.authorization->value;
-
-    if (text.len < scheme
-        || ngx_strncasecmp(text.data, (u_char *) "Bearer ", scheme) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    text.data += scheme;
-    text.len -= scheme;
-
-    while (text.len && *text.data == ' ') {
-        text.data++;
-        text.len--;
-    }
-
-    return ngx_http_junkmail_identify(r, &text);
+    return r->headers_in.authorization != NULL
+               ? ngx_http_junkmail_authorize(r)
+               : ngx_http_junkmail_identify(r, &h->bearer);
 }
 
 

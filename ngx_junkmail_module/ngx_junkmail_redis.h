@@ -24,8 +24,9 @@ typedef void (*ngx_junkmail_redis_pt)(void *data, redisReply *reply);
  * Queues one command; all commands of one event-loop turn leave in one write.
  * Never calls back before it returns.  The arguments are copied.  When `pool`
  * is destroyed first, the reply is read and dropped and `handler` is not
- * called.  NGX_OK; NGX_ERROR at once when there is no link or 1,024 commands
- * are in flight (the caller answers 503 or 451).
+ * called; `pool` may be NULL, then it always is.  NGX_OK; NGX_ERROR at once
+ * when there is no link or 1,024 commands are in flight (the caller answers
+ * 503 or 451).
  */
 ngx_int_t ngx_junkmail_redis_command(ngx_pool_t           *pool,
                                      ngx_junkmail_redis_pt handler, void *data,

@@ -291,6 +291,21 @@ my $broken = raw("POST /api/v1/addresses HTTP/1.1\r\nHost: x\r\n"
 like($broken, qr/^HTTP\/1.1 400 .*application\/json.*"error"/s,
     'nginx\'s own 400 is JSON');
 
+# So is what it refuses before it looks for a location.
+for my $case (
+    [405, 'TRACE /api/v1/emails HTTP/1.1'],
+    [414, 'GET /api/v1/' . 'x' x 40000 . ' HTTP/1.1'],
+    [400, 'GET /api/v1/emails%00 HTTP/1.1'],
+    [501, "POST /api/v1/addresses HTTP/1.1\r\nTransfer-Encoding: gzip"],
+    ) {
+    my ($status, $request) = @$case;
+    like(raw("$request\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        qr/^HTTP\/1.1 $status .*application\/json.*\r\n\r\n\{"error"/s,
+        "nginx's own $status is JSON");
+}
+like(raw("TRACE /html HTTP/1.1\r\nHost: x\r\n\r\n"),
+    qr/^HTTP\/1.1 405 .*text\/html/s, 'but not on other paths');
+
 # An unread body is not taken for the next request.
 my $two = raw("POST /api/v1/nothing HTTP/1.1\r\nHost: x\r\n"
     . "Content-Length: 32\r\n\r\n" . 'GET /api/v1/evil HTTP/1.1  ' . "\r\n" . 'abc'

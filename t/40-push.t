@@ -31,6 +31,7 @@ sub refused
 
     my $ws = $jm->ws($path // $EVENTS, %opt);
     is $ws->{status}, $status, "$status: $what";
+    like $ws->{buffer}, qr/^\{"error":".+","code":"[A-Z_]+"/, 'as JSON';
     return $ws->{headers};
 }
 
@@ -50,9 +51,11 @@ is $r->{status}, 405, '405: POST';
 refused(406, 'upgrade to something else', undef, %key,
     headers => { Upgrade => 'h2c' });
 
-my $h = refused(426, 'version 8', undef, %key,
-    headers => { 'Sec-WebSocket-Version' => 8 });
-is $h->{'sec-websocket-version'}, 13, 'says which version';
+my $old = $jm->ws($EVENTS, %key, headers => { 'Sec-WebSocket-Version' => 8 });
+is $old->{status}, 426, '426: version 8';
+is $old->{headers}{'sec-websocket-version'}, 13, 'says which version';
+is $old->{headers}{upgrade}, 'websocket', 'of what';
+like $old->{buffer}, qr/"code":"NOT_ACCEPTABLE"/, 'with its code';
 
 refused(400, 'no version', undef, %key,
     headers => { 'Sec-WebSocket-Version' => undef });
@@ -67,7 +70,7 @@ refused(400, 'Connection without Upgrade', undef, %key,
 refused(400, 'a request with a body', undef, %key,
     headers => { 'Content-Length' => 4 }, raw => 'body');
 
-$h = refused(401, 'no key');
+my $h = refused(401, 'no key');
 like $h->{'www-authenticate'}, qr/^Bearer/, 'WWW-Authenticate';
 refused(401, 'a malformed key', undef, key => 'jm_live_x');
 refused(401, 'an unknown key', undef, key => do {
