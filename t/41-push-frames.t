@@ -230,6 +230,11 @@ my $slow = $jm->ws($EVENTS, key => $lazy->{key}, rcvbuf => 4096);
 my $fast = $jm->ws($EVENTS, key => $lazy->{key});
 $_->json for $slow, $fast;
 
+# Both are live before the flood: a replay would be paced, not cut off.
+$llog->add(n => 1);
+is $_->json->{data}{n}, 1, 'live' for $slow, $fast;
+sleep 1;
+
 my ($count, $seen) = (4000, 0);
 for (1 .. $count / 50) {
     $llog->fill(50, 4000);
