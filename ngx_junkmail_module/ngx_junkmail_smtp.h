@@ -26,6 +26,10 @@
 #error "JunkMail needs nginx configured --with-stream_ssl_module"
 #endif
 
+#if (nginx_version >= 1025005)
+typedef ngx_stream_ssl_srv_conf_t ngx_stream_ssl_conf_t;
+#endif
+
 #define NGX_JUNKMAIL_STARTTLS_OFF      0
 #define NGX_JUNKMAIL_STARTTLS_ON       1
 #define NGX_JUNKMAIL_STARTTLS_REQUIRED 2

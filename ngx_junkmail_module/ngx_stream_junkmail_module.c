@@ -258,6 +258,14 @@ ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->starttls != NGX_JUNKMAIL_STARTTLS_OFF && sslcf->ssl.ctx == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no \"ssl_certificate\" for "
+                           "\"junkmail_starttls\"");
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_conf_merge_path_value(cf, &conf->spool_path, prev->spool_path,
                                   &ngx_stream_junkmail_spool_path)
         != NGX_CONF_OK)
@@ -371,31 +379,34 @@ ngx_stream_junkmail_backend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
  * Makes the stock ssl_* directives work without "listen ... ssl": nginx builds
  * a server's TLS context only where its ssl module thinks that a listen asked
  * for it.  This must happen while the configuration is read: that module
- * merges before ours.
+ * merges before ours.  Since 1.25.5 a certificate is all it takes.
  */
 
 static char *
 ngx_stream_junkmail_starttls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char                           *rv;
-    ngx_stream_ssl_conf_t          *sslcf;
-    ngx_stream_junkmail_srv_conf_t *jscf = conf;
+    char *rv;
 
     rv = ngx_conf_set_enum_slot(cf, cmd, conf);
 
-    if (rv != NGX_CONF_OK || jscf->starttls == NGX_JUNKMAIL_STARTTLS_OFF) {
-        return rv;
+#if (nginx_version < 1025005)
+    {
+        ngx_stream_ssl_conf_t          *sslcf;
+        ngx_stream_junkmail_srv_conf_t *jscf = conf;
+
+        sslcf = ngx_stream_conf_get_module_srv_conf(cf, ngx_stream_ssl_module);
+
+        if (rv == NGX_CONF_OK && jscf->starttls != NGX_JUNKMAIL_STARTTLS_OFF
+            && !sslcf->listen)
+        {
+            sslcf->listen = 1;
+            sslcf->file = cf->conf_file->file.name.data;
+            sslcf->line = cf->conf_file->line;
+        }
     }
+#endif
 
-    sslcf = ngx_stream_conf_get_module_srv_conf(cf, ngx_stream_ssl_module);
-
-    if (!sslcf->listen) {
-        sslcf->listen = 1;
-        sslcf->file = cf->conf_file->file.name.data;
-        sslcf->line = cf->conf_file->line;
-    }
-
-    return NGX_CONF_OK;
+    return rv;
 }
 
 
