@@ -48,10 +48,11 @@ typedef struct {
 } ngx_junkmail_wanted_t;
 
 
-static ngx_int_t  ngx_junkmail_part_begin(ngx_http_request_t      *r,
-                                          ngx_http_junkmail_ctx_t *ctx,
-                                          ngx_junkmail_part_e      kind,
-                                          ngx_uint_t               view);
+static ngx_int_t ngx_junkmail_part_begin(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         ngx_junkmail_part_e      kind,
+                                         ngx_uint_t               view);
+static void ngx_junkmail_part_mask(ngx_http_request_t *r, ngx_str_t *ticket);
 static ngx_str_t  ngx_junkmail_part_index(ngx_str_t *text);
 static ngx_int_t  ngx_junkmail_part_ask(ngx_http_request_t    *r,
                                         ngx_junkmail_wanted_t *w);
@@ -133,6 +134,7 @@ static ngx_int_t
 ngx_junkmail_part_begin(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                         ngx_junkmail_part_e kind, ngx_uint_t view)
 {
+    int                    rc;
     ngx_junkmail_wanted_t *w;
 
     w = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_wanted_t));
@@ -146,17 +148,17 @@ ngx_junkmail_part_begin(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     w->view = view;
     w->to = -1;
 
-    /* A ticket stands in for the key: it names the account, hides a secret. */
+    if (view) {
+        rc = jm_ticket_parse((jm_str_t){ ctx->arg[0].data, ctx->arg[0].len },
+                             &ctx->key);
 
-    if (view
-        && jm_ticket_parse((jm_str_t){ ctx->arg[0].data, ctx->arg[0].len },
-                           &ctx->key)
-               != 0)
-    {
-        return ngx_http_junkmail_error(r, "VIEW_NOT_FOUND");
-    }
+        ngx_junkmail_part_mask(r, &ctx->arg[0]);
 
-    if (!view) {
+        if (rc != 0) {
+            return ngx_http_junkmail_error(r, "VIEW_NOT_FOUND");
+        }
+
+    } else {
         w->id = ngx_junkmail_api_id(&ctx->arg[0]);
     }
 
@@ -168,6 +170,36 @@ ngx_junkmail_part_begin(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     }
 
     return ngx_junkmail_api_wait_read(r, ngx_junkmail_part_ask(r, w));
+}
+
+
+/*
+ * A ticket stands in for the key: it names the account and hides a secret.
+ * Once it is read, nothing that a log line may show of the request holds it.
+ */
+
+static void
+ngx_junkmail_part_mask(ngx_http_request_t *r, ngx_str_t *ticket)
+{
+    u_char    *p;
+    ngx_str_t *line;
+    ngx_uint_t i;
+
+    if (ticket->len != JM_TICKET_LEN) {
+        return; /* never was one */
+    }
+
+    for (i = 0; i < 2; i++) {
+        line = i == 0 ? &r->request_line : &r->unparsed_uri;
+
+        p = ngx_strlcasestrn(line->data, line->data + line->len, ticket->data,
+                             ticket->len - 1);
+        if (p != NULL) {
+            ngx_memset(p, '-', ticket->len);
+        }
+    }
+
+    ngx_memset(ticket->data, '-', ticket->len);
 }
 
 

@@ -329,6 +329,9 @@ for my $bad ($forged, '/api/v1/view/x/') {
 }
 is($jm->api(POST => "/emails/$files/view", key => $you->{key})->{status}, 404,
     'another\'s email');
+my ($ticket) = $url =~ m{([^/]+)/$};
+unlike($jm->read($_), qr/\Q$ticket\E/, "no ticket in $_")
+    for 'access.log', 'error.log';
 
 # --- lists ------------------------------------------------------------------
 
