@@ -209,7 +209,7 @@ jm_admin_open(const jm_conf_t *conf)
 
     snprintf(path, sizeof(path), "%s/admin.password", conf->passwords);
 
-    sc.socket = conf->redis;
+    sc.redis = conf->redis;
     sc.user = "admin";
     sc.password_file = path;
     sc.timeout_ms = JM_ADMIN_TIMEOUT;

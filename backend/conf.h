@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 typedef struct {
-    char  *redis;     /* path of Redis's Unix socket */
+    char  *redis;     /* path of Redis's Unix socket, or host:port */
     char  *passwords; /* directory of backend, loader and admin .password */
     char  *lmtp;      /* path of the Unix socket to listen on, mode 0660 */
     char  *library;   /* path of junkmail.lua */

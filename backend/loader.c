@@ -47,7 +47,7 @@ jm_loader_run(const jm_conf_t *conf, jm_board_t *board)
 
     snprintf(path, sizeof(path), "%s/loader.password", conf->passwords);
 
-    sc.socket = conf->redis;
+    sc.redis = conf->redis;
     sc.user = "loader";
     sc.password_file = path;
     sc.timeout_ms = JM_LOADER_TIMEOUT;

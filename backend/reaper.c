@@ -129,7 +129,7 @@ jm_reaper_run(const jm_conf_t *conf)
 
     snprintf(path, sizeof(path), "%s/backend.password", conf->passwords);
 
-    sc.socket = conf->redis;
+    sc.redis = conf->redis;
     sc.user = "backend";
     sc.password_file = path;
     sc.timeout_ms = JM_REAPER_TIMEOUT;

@@ -111,8 +111,9 @@ static const jm_store_meaning_t jm_store_rcpt_words[] = {
 jm_store_t *
 jm_store_open(const jm_store_conf_t *conf, char *err, size_t errlen)
 {
-    char              password[JM_PASSWORD_MAX];
+    char              password[JM_PASSWORD_MAX], host[256];
     jm_store_t       *store;
+    const char       *port;
     struct timeval    tv;
     jm_store_status_t status;
 
@@ -132,7 +133,17 @@ jm_store_open(const jm_store_conf_t *conf, char *err, size_t errlen)
     tv.tv_sec = conf->timeout_ms / 1000;
     tv.tv_usec = conf->timeout_ms % 1000 * 1000;
     store->timeout_ms = conf->timeout_ms;
-    store->redis = redisConnectUnixWithTimeout(conf->socket, tv);
+
+    port = strrchr(conf->redis, ':');
+
+    if (conf->redis[0] == '/' || port == NULL) {
+        store->redis = redisConnectUnixWithTimeout(conf->redis, tv);
+
+    } else {
+        snprintf(host, sizeof(host), "%.*s", (int) (port - conf->redis),
+                 conf->redis);
+        store->redis = redisConnectWithTimeout(host, atoi(port + 1), tv);
+    }
 
     if (store->redis == NULL || store->redis->err
         || redisSetTimeout(store->redis, tv) != REDIS_OK)
@@ -146,7 +157,7 @@ jm_store_open(const jm_store_conf_t *conf, char *err, size_t errlen)
     explicit_bzero(password, sizeof(password));
 
     if (status != JM_STORE_OK) {
-        snprintf(err, errlen, "Redis at %s: %s", conf->socket, store->error);
+        snprintf(err, errlen, "Redis at %s: %s", conf->redis, store->error);
         jm_store_close(store);
         return NULL;
     }

@@ -29,7 +29,7 @@ typedef enum {
 } jm_store_status_t;
 
 typedef struct {
-    const char *socket;        /* path of Redis's Unix socket */
+    const char *redis;         /* path of Redis's Unix socket, or host:port */
     const char *user;          /* ACL user */
     const char *password_file; /* first line is the password */
     int         timeout_ms;    /* connect and each reply; 5000 */

@@ -145,7 +145,7 @@ jm_worker_open(jm_worker_t *w, const jm_conf_t *conf)
 
     snprintf(path, sizeof(path), "%s/backend.password", conf->passwords);
 
-    store.socket = conf->redis;
+    store.redis = conf->redis;
     store.user = "backend";
     store.password_file = path;
     store.timeout_ms = JM_STORE_TIMEOUT;

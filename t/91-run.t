@@ -123,4 +123,32 @@ is($r->{json}{data}[0]{subject}, 'stays', 'and the mail is still there');
 is(stop($pid), 0, 'and stops');
 $pid = 0;
 
+
+# Another Redis instead of a private one, by address and by socket.
+
+mkdir "$dir/other";
+my $port  = JunkMail::Test->free_port;
+my $other = fork();
+if ($other == 0) {
+    open(STDOUT, '>', "$dir/other.log");
+    exec 'redis-server', '--port', $port, '--bind', '127.0.0.1', '--save', '',
+        '--unixsocket', "$dir/other/redis.sock", '--unixsocketperm', 777,
+        '--dir', "$dir/other", '--appendonly', 'yes';
+}
+END { local $?; kill TERM => $other if $other; }
+chmod 0755, $dir, "$dir/other";
+
+for my $redis ("127.0.0.1:$port", "unix:$dir/other/redis.sock") {
+    $ENV{REDIS} = $redis;
+    system "rm -rf $dir/data";
+    my $log = "$dir/log-" . ($redis =~ tr/a-z//cdr);
+    $pid = launch($log);
+    ok(ready($pid, $log), "REDIS=$redis") or diag(slurp($log));
+    $r = JunkMail::HTTP::request($http, POST => '/api/v1/accounts');
+    is($r->{status}, 201, 'an account in it');
+    is(stop($pid), 0, 'stops');
+    $pid = 0;
+    ok(kill(0 => $other), 'and leaves it running');
+}
+
 done_testing;

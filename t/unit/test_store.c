@@ -130,7 +130,7 @@ open_as(const char *user, int timeout_ms)
 
     snprintf(name, sizeof(name), "%s.password", user);
 
-    conf.socket = redis_socket;
+    conf.redis = redis_socket;
     conf.user = user;
     conf.password_file = path_of(name);
     conf.timeout_ms = timeout_ms;
