@@ -27,7 +27,8 @@ my $jm = JunkMail::Test->new(
     allow    => qr/exited on signal 9|signal 9/,
 );
 my $me        = $jm->account;
-$jm->{redis}->cmd('HSET', "jm:{$me->{id}}", 'maxEmails', 1_000_000);
+$jm->{redis}->cmd('HSET', "jm:{$me->{id}}", 'maxEmails', 1_000_000,
+    'maxBytes', 1 << 40);
 my @addresses = map { $jm->address($me, alias => "kill$_")->{address} } 1 .. 3;
 
 # Every sender keeps a ledger: "<token> <outcome>" a transaction, where the
