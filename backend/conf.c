@@ -52,6 +52,7 @@ typedef enum {
     JM_TOKEN_ERROR /* has been reported */
 } jm_token_t;
 
+static int        jm_conf_rest(jm_conf_t *conf, jm_conf_file_t *f);
 static int        jm_conf_statement(jm_conf_t *conf, jm_conf_file_t *f);
 static int        jm_conf_set(jm_conf_t *conf, jm_conf_file_t *f,
                               const jm_conf_option_t *option, const char *value);
@@ -107,7 +108,6 @@ int
 jm_conf_read(jm_conf_t *conf, const char *path)
 {
     int            rc;
-    size_t         i;
     jm_conf_file_t f;
 
     memset(conf, 0, sizeof(jm_conf_t));
@@ -133,14 +133,42 @@ jm_conf_read(jm_conf_t *conf, const char *path)
 
     fclose(f.file);
 
-    for (i = 0; i < JM_CONF_OPTIONS && rc == 0; i++) {
-        if ((f.seen & (UINT64_C(1) << i)) == 0) {
-            rc = jm_conf_set(conf, &f, &jm_conf_options[i],
-                             jm_conf_options[i].value);
+    return rc == 0 ? jm_conf_rest(conf, &f) : rc;
+}
+
+
+int
+jm_conf_defaults(jm_conf_t *conf)
+{
+    jm_conf_file_t f;
+
+    memset(conf, 0, sizeof(jm_conf_t));
+    memset(&f, 0, sizeof(jm_conf_file_t));
+
+    f.path = "defaults";
+
+    return jm_conf_rest(conf, &f);
+}
+
+
+/* What the file has not said. */
+
+static int
+jm_conf_rest(jm_conf_t *conf, jm_conf_file_t *f)
+{
+    size_t i;
+
+    for (i = 0; i < JM_CONF_OPTIONS; i++) {
+        if ((f->seen & (UINT64_C(1) << i)) == 0
+            && jm_conf_set(conf, f, &jm_conf_options[i],
+                           jm_conf_options[i].value)
+                   != 0)
+        {
+            return -1;
         }
     }
 
-    return rc;
+    return 0;
 }
 
 

@@ -28,4 +28,7 @@ typedef struct {
  */
 int jm_conf_read(jm_conf_t *conf, const char *path);
 
+/* What holds where there is no file.  0, or -1 when memory is short. */
+int jm_conf_defaults(jm_conf_t *conf);
+
 #endif /* JM_CONF_H */

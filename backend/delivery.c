@@ -294,8 +294,8 @@ jm_delivery_make(jm_delivery_work_t *w, int unparsed)
         to.data = rcpt->to;
         to.len = rcpt->to_len;
 
-        jm_render_for(&w->rendered[i], &message, &w->shared, id,
-                      rcpt->where.address_id, to, now);
+        jm_render_for(&w->rendered[i], &message, id, rcpt->where.address_id,
+                      to, now);
     }
 }
 

@@ -1,14 +1,17 @@
 /*
  * junkmaild: the backend of JunkMail.  Takes messages by LMTP, reads and
- * cleans them, stores them in Redis; and is the operator's command line.
- * This file only decides which of the two is wanted.
+ * cleans them, stores them in Redis; cleans a single mail from standard input;
+ * and is the operator's command line.  This file only decides which of them is
+ * wanted.
  */
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "admin.h"
+#include "clean.h"
 #include "conf.h"
 #include "supervisor.h"
 
@@ -20,9 +23,19 @@ static const char jm_usage[] =
     "       junkmaild [-c FILE] -t               check the configuration\n"
     "       junkmaild [-c FILE] domain COMMAND   add, list, remove domains\n"
     "       junkmaild [-c FILE] account COMMAND  add an account\n"
+    "       junkmaild [-c FILE] --clean [--html] clean the mail on standard\n"
+    "                                            input: JSON, or the page\n"
     "       junkmaild -V                         print the version\n"
     "\n"
     "FILE is " JM_CONF " unless given.\n";
+
+enum { JM_OPT_CLEAN = 256, JM_OPT_HTML };
+
+static const struct option jm_options[] = {
+    { "clean", no_argument, NULL, JM_OPT_CLEAN },
+    { "html", no_argument, NULL, JM_OPT_HTML },
+    { NULL, 0, NULL, 0 },
+};
 
 
 static int
@@ -34,25 +47,51 @@ jm_usage_error(void)
 }
 
 
+/* Without -c, a machine that runs no JunkMail can clean a mail, too. */
+static int
+jm_clean_command(const char *path, int html)
+{
+    jm_conf_t conf;
+
+    if (path == NULL && access(JM_CONF, F_OK) == 0) {
+        path = JM_CONF;
+    }
+
+    if ((path == NULL ? jm_conf_defaults(&conf) : jm_conf_read(&conf, path))
+        != 0) {
+        return 1;
+    }
+
+    return jm_clean(&conf, html);
+}
+
+
 int
 main(int argc, char **argv)
 {
-    int         option, test;
+    int         option, test, clean, html;
     jm_conf_t   conf;
     const char *path;
 
-    path = JM_CONF;
-    test = 0;
+    path = NULL;
+    test = clean = html = 0;
 
     /* `+`: the options of a command are the command's. */
 
-    while ((option = getopt(argc, argv, "+c:thV")) != -1) {
+    while ((option = getopt_long(argc, argv, "+c:thV", jm_options, NULL))
+           != -1) {
         switch (option) {
         case 'c':
             path = optarg;
             break;
         case 't':
             test = 1;
+            break;
+        case JM_OPT_CLEAN:
+            clean = 1;
+            break;
+        case JM_OPT_HTML:
+            html = 1;
             break;
         case 'h':
             fputs(jm_usage, stdout);
@@ -68,13 +107,18 @@ main(int argc, char **argv)
     argc -= optind;
     argv += optind;
 
-    if (argc != 0
-        && (test
-            || (strcmp(argv[0], "domain") != 0
-                && strcmp(argv[0], "account") != 0)))
+    if (html > clean || clean + test + (argc != 0) > 1
+        || (argc != 0 && strcmp(argv[0], "domain") != 0
+            && strcmp(argv[0], "account") != 0))
     {
         return jm_usage_error();
     }
+
+    if (clean) {
+        return jm_clean_command(path, html);
+    }
+
+    path = path == NULL ? JM_CONF : path;
 
     if (jm_conf_read(&conf, path) != 0) {
         return 1;

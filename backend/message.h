@@ -14,6 +14,11 @@
 
 #define JM_MAX_ATTACHMENTS 200
 
+/* Ceiling of the arena: one message, raw and in all its forms, takes about
+ * eight times its size.  The rest of the address space that sandbox.c leaves
+ * is the libraries'. */
+#define JM_MESSAGE_MEMORY (256 * 1024 * 1024)
+
 typedef struct {
     jm_str_t filename;     /* UTF-8, at most 255 bytes, never empty */
     jm_str_t content_type; /* as declared, lower-case type/subtype */

@@ -254,7 +254,7 @@ jm_render_parts(jm_rendered_t *out, const jm_message_t *m)
 }
 
 
-static jm_str_t
+jm_str_t
 jm_render_page(const jm_message_t *m)
 {
     jm_buf_t page;
@@ -310,9 +310,8 @@ jm_render_shared(jm_rendered_t *out, const jm_message_t *m)
 
 
 static jm_str_t
-jm_render_summary(const jm_message_t *m, const jm_rendered_t *shared,
-                  const char *id, const char *address_id, jm_str_t to,
-                  int64_t received_ms)
+jm_render_summary(const jm_message_t *m, const char *id,
+                  const char *address_id, jm_str_t to, int64_t received_ms)
 {
     char   when[25];
     cJSON *object, *codes;
@@ -328,7 +327,7 @@ jm_render_summary(const jm_message_t *m, const jm_rendered_t *shared,
     jm_render_add(object, "to", to);
     jm_render_add(object, "subject", m->subject);
     cJSON_AddStringToObject(object, "receivedAt", when);
-    cJSON_AddNumberToObject(object, "size", shared->size);
+    cJSON_AddNumberToObject(object, "size", m->raw.len);
     jm_render_add(object, "preview", m->preview);
     codes = cJSON_AddArrayToObject(object, "codes");
 
@@ -546,6 +545,28 @@ jm_render_detail(const jm_message_t *m, const char *id)
 }
 
 
+jm_str_t
+jm_render_email(const jm_message_t *m, const char *id, const char *address_id,
+                jm_str_t to, int64_t received_ms)
+{
+    jm_str_t summary, bodies, detail, email;
+
+    jm_render_begin(m->arena);
+    summary = jm_render_summary(m, id, address_id, to, received_ms);
+    bodies = jm_render_bodies(m);
+    detail = jm_render_detail(m, id);
+    jm_render_end();
+
+    email = jm_arena_printf(m->arena,
+                            "{\"isRead\":false,\"isStarred\":false,"
+                            "\"isDeleted\":false,%.*s%.*s%.*s}\n",
+                            (int) summary.len, summary.data, (int) bodies.len,
+                            bodies.data, (int) detail.len, detail.data);
+
+    return email;
+}
+
+
 static void
 jm_render_search_add(u_char *line, size_t *len, jm_str_t text, size_t max)
 {
@@ -584,16 +605,14 @@ jm_render_search(const jm_message_t *m, jm_str_t to)
 
 
 void
-jm_render_for(jm_rendered_for_t *out, const jm_message_t *m,
-              const jm_rendered_t *shared, const char *id,
+jm_render_for(jm_rendered_for_t *out, const jm_message_t *m, const char *id,
               const char *address_id, jm_str_t to, int64_t received_ms)
 {
     jm_render_begin(m->arena);
     memset(out, 0, sizeof(jm_rendered_for_t));
     snprintf(out->id, sizeof(out->id), "%s", id);
 
-    out->summary = jm_render_summary(m, shared, id, address_id, to,
-                                     received_ms);
+    out->summary = jm_render_summary(m, id, address_id, to, received_ms);
     out->search = jm_render_search(m, to);
     out->detail = jm_render_deflate(m->arena, jm_render_detail(m, id), 0);
     jm_render_end();

@@ -50,7 +50,13 @@ void jm_render_shared(jm_rendered_t *out, const jm_message_t *m);
  * envelope recipient as the sender wrote it, `received_ms` Unix time.
  */
 void jm_render_for(jm_rendered_for_t *out, const jm_message_t *m,
-                   const jm_rendered_t *shared, const char *id,
-                   const char *address_id, jm_str_t to, int64_t received_ms);
+                   const char *id, const char *address_id, jm_str_t to,
+                   int64_t received_ms);
+
+/* The whole Email object as the API answers it, and the page, uncompressed. */
+jm_str_t jm_render_email(const jm_message_t *m, const char *id,
+                         const char *address_id, jm_str_t to,
+                         int64_t received_ms);
+jm_str_t jm_render_page(const jm_message_t *m);
 
 #endif /* JM_RENDER_H */

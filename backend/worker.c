@@ -22,6 +22,7 @@
 #include "html.h"
 #include "lmtp.h"
 #include "log.h"
+#include "message.h"
 #include "mime.h"
 #include "sandbox.h"
 #include "store.h"
@@ -30,11 +31,6 @@
 #define JM_WORKER_PAUSE    100  /* ms to wait while the store cannot work */
 #define JM_WORKER_MESSAGES 1000 /* then a fresh process takes over */
 #define JM_STORE_TIMEOUT   5000 /* ms for each reply of Redis */
-
-/* One message, raw and in all its forms, takes about eight times its size;
-   a quarter of the address space is left to the libraries. */
-
-#define JM_WORKER_ARENA (256 * 1024 * 1024)
 
 typedef struct {
     jm_lmtp_t  lmtp;
@@ -165,7 +161,7 @@ jm_worker_open(jm_worker_t *w, const jm_conf_t *conf)
     jm_html_init();
     tzset();
 
-    w->lmtp.arena = jm_arena_create(JM_WORKER_ARENA);
+    w->lmtp.arena = jm_arena_create(JM_MESSAGE_MEMORY);
 
     if (w->lmtp.arena == NULL) {
         jm_log("no memory");

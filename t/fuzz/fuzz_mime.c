@@ -80,8 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     jm_message_read(&message, arena, jm_arena_str(arena, data, size));
     jm_render_shared(&shared, &message);
-    jm_render_for(&mail, &message, &shared,
-                  "01890000-0000-7000-8000-000000000001",
+    jm_render_for(&mail, &message, "01890000-0000-7000-8000-000000000001",
                   "01890000-0000-7000-8000-000000000002", jm_str("a@b"), 0);
     check_message();
 

@@ -151,7 +151,7 @@ test_golden(void **state)
         free(raw);
 
         jm_render_shared(&shared, &message);
-        jm_render_for(&mail, &message, &shared, ID, ADDRESS,
+        jm_render_for(&mail, &message, ID, ADDRESS,
                       jm_str("box+tag@junkmail.test"), RECEIVED);
 
         wrong += !compare(found.gl_pathv[i], ".json", pretty(&shared, &mail));

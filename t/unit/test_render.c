@@ -24,7 +24,7 @@ render(const char *raw, size_t len, jm_str_t to)
 {
     assert_int_equal(read_message(raw, len), 0);
     jm_render_shared(&shared, &message);
-    jm_render_for(&mail, &message, &shared, ID, ADDRESS, to, 1704164645123);
+    jm_render_for(&mail, &message, ID, ADDRESS, to, 1704164645123);
 }
 
 
@@ -364,7 +364,7 @@ test_unparsed(void **state)
 
     jm_message_unparsed(&message, arena, jm_str("Subject: x\n\ny"));
     jm_render_shared(&shared, &message);
-    jm_render_for(&mail, &message, &shared, ID, ADDRESS, jm_str("a@b"), 0);
+    jm_render_for(&mail, &message, ID, ADDRESS, jm_str("a@b"), 0);
     json = email();
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "bodyText")));
     assert_string_equal(
@@ -386,7 +386,7 @@ render_within(size_t ceiling)
         jm_message_read(&message, own,
                         jm_str("Subject: x\n\n<http://example.org> y"));
         jm_render_shared(&shared, &message);
-        jm_render_for(&mail, &message, &shared, ID, ADDRESS, jm_str("a@b"), 0);
+        jm_render_for(&mail, &message, ID, ADDRESS, jm_str("a@b"), 0);
     }
 
     jm_arena_destroy(own);
