@@ -61,6 +61,7 @@ static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
     { "NOT_FOUND", "NOT_FOUND", 404, "Not found" },
     { "EMAIL_NOT_FOUND", "NOT_FOUND", 404, "Email not found" },
     { "ADDRESS_NOT_FOUND", "NOT_FOUND", 404, "Address not found" },
+    { "KEY_NOT_FOUND", "NOT_FOUND", 404, "API key not found" },
     { "ATTACHMENT_NOT_FOUND", "NOT_FOUND", 404, "Attachment not found" },
     { "SOURCE_NOT_FOUND", "NOT_FOUND", 404,
       "Email not found, or its original is not kept" },

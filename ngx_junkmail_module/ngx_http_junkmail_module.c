@@ -52,6 +52,12 @@ static const ngx_http_junkmail_route_t ngx_http_junkmail_routes[] = {
     { NGX_HTTP_DELETE, "accounts/me", 0, "INVALID_API_KEY",
       ngx_junkmail_api_account_delete },
 
+    { NGX_HTTP_GET, "keys", 0, "KEY_NOT_FOUND", ngx_junkmail_api_key_list },
+    { NGX_HTTP_POST, "keys", NGX_HTTP_JUNKMAIL_BODY, "KEY_NOT_FOUND",
+      ngx_junkmail_api_key_create },
+    { NGX_HTTP_DELETE, "keys/:", 0, "KEY_NOT_FOUND",
+      ngx_junkmail_api_key_delete },
+
     { NGX_HTTP_GET, "server/domains", NGX_HTTP_JUNKMAIL_OPEN, NULL,
       ngx_junkmail_api_domains },
 

@@ -185,6 +185,14 @@ ngx_int_t ngx_junkmail_api_account_delete(ngx_http_request_t      *r,
 ngx_int_t ngx_junkmail_api_domains(ngx_http_request_t      *r,
                                    ngx_http_junkmail_ctx_t *ctx);
 
+/* ngx_junkmail_api_key.c */
+ngx_int_t ngx_junkmail_api_key_list(ngx_http_request_t      *r,
+                                    ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_key_create(ngx_http_request_t      *r,
+                                      ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_key_delete(ngx_http_request_t      *r,
+                                      ngx_http_junkmail_ctx_t *ctx);
+
 /* ngx_junkmail_api_address.c */
 ngx_int_t ngx_junkmail_api_address_list(ngx_http_request_t      *r,
                                         ngx_http_junkmail_ctx_t *ctx);

@@ -703,6 +703,11 @@ my %call  = (
     jm_account_create  => [$B, $KEY, id(1)],
     jm_account_get     => [$K, $KEY],
     jm_account_delete  => [$K, $KEY],
+    jm_key_list        => [$K, $KEY],
+    jm_key_create      => [
+        $K, $KEY, sha256_hex('new key'), id(50), 'name', 'emails:read', 60
+    ],
+    jm_key_delete      => [$K, $KEY, id(1)],
     jm_address_create  => [$K, $KEY, id(40), 'new@x.test', 'new', 60],
     jm_operator_address_create => [$K, id(40), 'new@x.test', 'new'],
     jm_route_claim     => ['jm:route:{new@x.test}', $A, id(40), $OWNER],
@@ -745,6 +750,7 @@ is_deeply(\@functions, [sort keys %call], 'a call of every function');
 
 # Free text: what stands in it is not looked at, only its length.
 my %text = (
+    jm_key_create              => { 4 => 1 },
     jm_address_create          => { 4 => 1 },
     jm_operator_address_create => { 3 => 1 },
     jm_email_list              => { 8 => 1 },
