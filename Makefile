@@ -49,7 +49,7 @@ all: build
 
 build: $(MODULE) $(BUILD)/junkmaild
 
-units: $(UNITS)
+units: $(UNITS) $(BUILD)/unit/clean_html
 
 replays: $(REPLAYS)
 
