@@ -261,74 +261,38 @@ jm_css_property(jm_str_t name)
 }
 
 
-/* What the caller wants to know, read from the value as written. */
-static void
-jm_css_inspect(jm_css_info_t *info, const char *name, jm_str_t value)
-{
-    char  *end, text[32];
-    size_t len;
-    double number;
-
-    len = value.len < sizeof(text) - 1 ? value.len : sizeof(text) - 1;
-    memcpy(text, value.data, len);
-    text[len] = '\0';
-
-    if (strcmp(name, "display") == 0) {
-        info->hidden |= (strncasecmp(text, "none", 4) == 0);
-        return;
-    }
-
-    if (strcmp(name, "visibility") == 0) {
-        info->hidden |= (strncasecmp(text, "hidden", 6) == 0
-                         || strncasecmp(text, "collapse", 8) == 0);
-        return;
-    }
-
-    number = strtod(text, &end);
-
-    if (end == text) {
-        return;
-    }
-
-    if (strcmp(name, "opacity") == 0 || strcmp(name, "max-height") == 0) {
-        info->hidden |= (number == 0);
-        return;
-    }
-
-    if (number == 0 || strncmp(end, "px", 2) == 0) {
-        if (strcmp(name, "width") == 0) {
-            info->width = (int) number;
-
-        } else if (strcmp(name, "height") == 0) {
-            info->height = (int) number;
-        }
-    }
-}
-
-
 /* Behind a name: the value, its space trimmed.  Returns 0 if it is kept. */
 static int
 jm_css_declaration(jm_css_t *css, jm_css_info_t *info,
                    jm_css_declaration_t *declaration)
 {
     jm_buf_t                 value;
+    jm_str_t                 name;
     const u_char            *start;
     const jm_css_property_t *property;
 
-    property = jm_css_property(css->token.text);
+    name = css->token.text;
+    property = jm_css_property(name);
 
     do {
         jm_css_next(css);
     } while (css->token.kind == JM_CSS_SPACE);
 
-    if (property == NULL || !jm_css_is_delim(css, ':')) {
+    if (!jm_css_is_delim(css, ':')) {
         jm_css_skip_declaration(css);
         return -1;
     }
 
     start = css->pos;
-    jm_buf_init(&value, css->arena, SIZE_MAX);
     jm_css_next(css);
+    jm_look_declaration(&info->look, *css, name, JM_LOOK_INLINE);
+
+    if (property == NULL) {
+        jm_css_skip_declaration(css);
+        return -1;
+    }
+
+    jm_buf_init(&value, css->arena, SIZE_MAX);
 
     if (jm_css_value(css, info, &value, property->rules) != 0) {
         /* again from the colon, to find the end as a browser does */
@@ -387,8 +351,6 @@ jm_css_declarations(jm_buf_t *out, jm_css_info_t *info, jm_str_t source)
     jm_css_declaration_t list[JM_CSS_MAX_DECLARATIONS];
 
     memset(info, 0, sizeof(jm_css_info_t));
-    info->width = -1;
-    info->height = -1;
 
     if (source.len == 0) {
         return;
@@ -422,6 +384,5 @@ jm_css_declarations(jm_buf_t *out, jm_css_info_t *info, jm_str_t source)
         jm_buf_adds(out, list[i].property->name);
         jm_buf_addc(out, ':');
         jm_buf_add(out, list[i].value.data, list[i].value.len);
-        jm_css_inspect(info, list[i].property->name, list[i].value);
     }
 }

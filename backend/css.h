@@ -12,17 +12,16 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "css_look.h"
 
 #define JM_CSS_MAX_URLS 8
 
 /* What the caller must know of the declarations. */
 typedef struct {
-    unsigned hidden : 1; /* not shown: display: none and its like */
-    int      width;      /* CSS pixels; -1 = not given in pixels */
-    int      height;
-    uint32_t dropped;               /* taken out because it would fetch */
-    jm_str_t urls[JM_CSS_MAX_URLS]; /* as the mail wrote them */
-    size_t   nurls;
+    uint32_t  dropped;               /* taken out because it would fetch */
+    jm_str_t  urls[JM_CSS_MAX_URLS]; /* as the mail wrote them */
+    size_t    nurls;
+    jm_look_t look; /* of all declarations, those dropped among them */
 } jm_css_info_t;
 
 /*

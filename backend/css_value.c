@@ -204,11 +204,26 @@ jm_css_clamp(double number, double low, double high)
 }
 
 
+double
+jm_css_unit_pixels(jm_str_t unit)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(jm_css_units) / sizeof(jm_css_units[0]); i++) {
+        if (jm_css_is(unit, jm_css_units[i].name)) {
+            return jm_css_units[i].pixels;
+        }
+    }
+
+    return -1;
+}
+
+
 /* A number, percentage or dimension within its property's limits. */
 static int
 jm_css_write_dimension(jm_css_t *css, jm_buf_t *out, unsigned rules)
 {
-    size_t i, n;
+    size_t i;
     double low, high, unit;
 
     low = -10000;
@@ -216,19 +231,15 @@ jm_css_write_dimension(jm_css_t *css, jm_buf_t *out, unsigned rules)
     unit = 1;
 
     if (css->token.kind == JM_CSS_DIMENSION) {
-        n = sizeof(jm_css_units) / sizeof(jm_css_units[0]);
+        unit = jm_css_unit_pixels(css->token.text);
 
-        for (i = 0; i < n; i++) {
-            if (jm_css_is(css->token.text, jm_css_units[i].name)) {
-                break;
-            }
-        }
-
-        if (i == n) {
+        if (unit < 0) {
             return -1;
         }
 
-        unit = jm_css_units[i].pixels == 0 ? 1 : jm_css_units[i].pixels;
+        if (unit == 0) {
+            unit = 1;
+        }
     }
 
     if (rules & JM_CSS_MARGIN) {

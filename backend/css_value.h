@@ -38,4 +38,10 @@ enum jm_css_rule {
 int jm_css_value(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out,
                  unsigned rules);
 
+/*
+ * What one of a unit is in pixels, roughly; 0 if it is no length, -1 if there
+ * is no such unit.
+ */
+double jm_css_unit_pixels(jm_str_t unit);
+
 #endif /* JM_CSS_VALUE_H */

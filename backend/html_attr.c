@@ -28,7 +28,7 @@ jm_attr_judge_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t before)
     size_t   i;
     jm_buf_t source, style;
 
-    if (prop->judged) {
+    if (prop->info != NULL) {
         return;
     }
 
@@ -37,14 +37,14 @@ jm_attr_judge_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t before)
     jm_buf_add(&source, prop->raw.data, prop->raw.len);
 
     jm_buf_init(&style, w->arena, SIZE_MAX);
-    jm_css_declarations(&style, &prop->info, jm_buf_str(&source));
+    prop->info = jm_arena_alloc(w->arena, sizeof(jm_css_info_t));
+    jm_css_declarations(&style, prop->info, jm_buf_str(&source));
 
-    prop->judged = 1;
     prop->style = jm_buf_str(&style);
-    w->out->removed.style += prop->info.dropped;
+    w->out->removed.style += prop->info->dropped;
 
-    for (i = 0; i < prop->info.nurls; i++) {
-        jm_report_background(w->out, w->arena, "css", prop->info.urls[i]);
+    for (i = 0; i < prop->info->nurls; i++) {
+        jm_report_background(w->out, w->arena, "css", prop->info->urls[i]);
     }
 }
 

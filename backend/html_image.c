@@ -5,44 +5,14 @@
 
 #include "html_image.h"
 
-#include <stdlib.h>
 #include <strings.h>
 
 #include "html_report.h"
 #include "html_str.h"
+#include "html_style.h"
 #include "html_value.h"
 
 #define JM_HTML_MAX_DATA_URL (512 * 1024)
-
-
-/* "12" or "12px"; -1 for none or a percentage. */
-static int
-jm_img_pixels(jm_prop_t *prop, int style)
-{
-    char  *end, text[16];
-    long   n;
-    size_t len;
-
-    if (style >= 0) {
-        return style;
-    }
-
-    if (prop == NULL) {
-        return -1;
-    }
-
-    len = prop->raw.len < sizeof(text) ? prop->raw.len : sizeof(text) - 1;
-    memcpy(text, prop->raw.data, len);
-    text[len] = '\0';
-
-    n = strtol(text, &end, 10);
-
-    if (end == text || *end == '%' || n < 0 || n > 10000) {
-        return -1;
-    }
-
-    return (int) n;
-}
 
 
 /* A picture that only keeps a place in a layout, and tells nothing. */
@@ -108,14 +78,10 @@ jm_img_hold(jm_writer_t *w, jm_prop_t *alt, jm_url_t *url, int width,
 /* A remote image: a tracker (returns -1) or one that is held back. */
 static int
 jm_img_remote(jm_writer_t *w, jm_props_t *props, jm_url_t *url,
-              jm_css_info_t *css, jm_str_t *index)
+              jm_style_t *style, jm_str_t *index)
 {
-    int                      width, height;
     jm_url_t                 found;
     const jm_tracker_rule_t *rule;
-
-    width = jm_img_pixels(props->prop[JM_ATTR_width], css->width);
-    height = jm_img_pixels(props->prop[JM_ATTR_height], css->height);
 
     found = *url;
     rule = jm_report_rule(w->arena, &found);
@@ -125,14 +91,16 @@ jm_img_remote(jm_writer_t *w, jm_props_t *props, jm_url_t *url,
         return -1;
     }
 
-    if (width == 0 || height == 0
-        || (width == 1 && height == 1 && !jm_img_is_spacer(url->rest)))
+    if (style->width == 0 || style->height == 0
+        || (style->width == 1 && style->height == 1
+            && !jm_img_is_spacer(url->rest)))
     {
         jm_report_tracker(w->out, w->arena, "pixel", "unknown", url->host);
         return -1;
     }
 
-    *index = jm_img_hold(w, props->prop[JM_ATTR_alt], url, width, height);
+    *index = jm_img_hold(w, props->prop[JM_ATTR_alt], url, style->width,
+                         style->height);
 
     return 0;
 }
@@ -365,7 +333,7 @@ jm_img_index(jm_writer_t *w, jm_prop_t *prop)
  * back, or neither.  Returns -1 if the image is a tracker and goes.
  */
 static int
-jm_img_source(jm_writer_t *w, jm_props_t *props, jm_css_info_t *css,
+jm_img_source(jm_writer_t *w, jm_props_t *props, jm_style_t *style,
               jm_str_t *src, jm_str_t *index)
 {
     uint32_t n;
@@ -395,7 +363,7 @@ jm_img_source(jm_writer_t *w, jm_props_t *props, jm_css_info_t *css,
 
     case JM_URL_HTTP:
     case JM_URL_HTTPS:
-        return jm_img_remote(w, props, &url, css, index);
+        return jm_img_remote(w, props, &url, style, index);
 
     case JM_URL_CID:
         n = (w->cid == NULL) ? 0 : w->cid(w->cid_data, url.rest);
@@ -470,23 +438,18 @@ jm_img_write_alt(jm_writer_t *w, jm_prop_t *prop)
 void
 jm_img_write(jm_writer_t *w, xmlNode *node)
 {
-    jm_str_t       src, index;
-    jm_prop_t     *style;
-    jm_props_t     props;
-    jm_css_info_t *css, none;
+    jm_str_t   src, index;
+    jm_props_t props;
+    jm_style_t style;
 
     jm_attr_read(&props, node);
-    style = jm_attr_style(w, &props, 0);
-
-    memset(&none, 0, sizeof(jm_css_info_t));
-    none.width = -1;
-    none.height = -1;
-    css = (style == NULL) ? &none : &style->info;
+    jm_attr_style(w, &props, 0);
+    jm_style_of(&style, w, JM_TAG_img, &props);
 
     memset(&src, 0, sizeof(jm_str_t));
     memset(&index, 0, sizeof(jm_str_t));
 
-    if (jm_img_source(w, &props, css, &src, &index) != 0) {
+    if (jm_img_source(w, &props, &style, &src, &index) != 0) {
         return;
     }
 
@@ -501,7 +464,7 @@ jm_img_write(jm_writer_t *w, xmlNode *node)
     jm_attr_write(w, &props);
     jm_buf_addc(&w->html, '>');
 
-    if (props.prop[JM_ATTR_alt] != NULL && !css->hidden && !w->hidden) {
+    if (props.prop[JM_ATTR_alt] != NULL && !style.hidden && !w->hidden) {
         jm_img_write_alt(w, props.prop[JM_ATTR_alt]);
     }
 }

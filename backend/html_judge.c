@@ -8,6 +8,7 @@
 #include "html_image.h"
 #include "html_link.h"
 #include "html_str.h"
+#include "html_style.h"
 #include "html_text.h"
 
 #define JM_HTML_PIECE 4096
@@ -76,8 +77,8 @@ static int
 jm_judge_start(jm_writer_t *w, xmlNode *node)
 {
     jm_tag_t      tag;
-    jm_prop_t    *style;
     jm_props_t    props;
+    jm_style_t    style;
     jm_written_t *open;
 
     tag = jm_node_tag(node);
@@ -96,13 +97,14 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
     }
 
     jm_attr_read(&props, node);
-    style = jm_attr_style(w, &props, 0);
+    jm_attr_style(w, &props, 0);
     jm_attr_background(w, &props);
+    jm_style_of(&style, w, tag, &props);
 
     open = &w->open[w->depth];
     open->tag = tag;
     open->start = w->html.len;
-    open->hidden = (style != NULL && style->info.hidden);
+    open->hidden = style.hidden;
 
     jm_judge_tag(w, tag, &props);
 

@@ -23,11 +23,10 @@
 
 /* An attribute as the mail wrote it; shared by the clones of its element. */
 typedef struct {
-    jm_attr_t     attr;
-    jm_str_t      raw;
-    unsigned      judged : 1; /* `style` and `info` are set */
-    jm_str_t      style;
-    jm_css_info_t info;
+    jm_attr_t      attr;
+    jm_str_t       raw;
+    jm_str_t       style; /* judged */
+    jm_css_info_t *info;  /* NULL: not yet judged */
 } jm_prop_t;
 
 /* Once per process: libxml2's tables, and no messages of its own. */
