@@ -1,7 +1,8 @@
 /*
  * GET /healthz: 200 when every part is ready to take and show mail, 503 naming
  * the first that is not.  Asks Redis for the version of the function library
- * and each backend for its greeting, all at once, within two seconds.
+ * and each backend for its greeting, all at once, within two seconds.  One
+ * backend that serves is enough.
  *
  * All state lies in the request's pool, whose cleanup closes the connections.
  */
@@ -38,7 +39,7 @@ struct ngx_junkmail_healthz_s {
     ngx_event_t                  timer;
     ngx_log_t                    log;         /* silent: the answer says it */
     unsigned                     redis : 1;   /* is well */
-    unsigned                     backend : 1; /* all of them are */
+    unsigned                     backend : 1; /* one of them is */
     unsigned                     answered : 1;
 };
 
@@ -81,7 +82,6 @@ ngx_junkmail_healthz_handler(ngx_http_request_t *r)
     }
 
     check->request = r;
-    check->backend = 1;
 
     check->log = *r->connection->log;
     check->log.log_level = NGX_LOG_ALERT;
@@ -134,6 +134,7 @@ ngx_junkmail_healthz_start(ngx_junkmail_healthz_t *check)
     }
 
     check->npeers = jcf->backends.nelts;
+    check->backend = (check->npeers == 0);
 
     if (ngx_junkmail_redis_command(pool, ngx_junkmail_healthz_redis, check, 3,
                                    argv)
@@ -148,9 +149,6 @@ ngx_junkmail_healthz_start(ngx_junkmail_healthz_t *check)
         if (ngx_junkmail_healthz_connect(&check->peers[i], &addrs[i])
             == NGX_OK) {
             check->waiting++;
-
-        } else {
-            check->backend = 0;
         }
     }
 
@@ -278,8 +276,8 @@ ngx_junkmail_healthz_peer_done(ngx_junkmail_healthz_peer_t *hp,
     ngx_close_connection(hp->peer.connection);
     hp->peer.connection = NULL;
 
-    if (!well) {
-        check->backend = 0;
+    if (well) {
+        check->backend = 1;
     }
 
     check->waiting--;
@@ -291,14 +289,7 @@ ngx_junkmail_healthz_peer_done(ngx_junkmail_healthz_peer_t *hp,
 static void
 ngx_junkmail_healthz_timeout(ngx_event_t *ev)
 {
-    ngx_uint_t              i;
     ngx_junkmail_healthz_t *check = ev->data;
-
-    for (i = 0; i < check->npeers; i++) {
-        if (check->peers[i].peer.connection != NULL) {
-            check->backend = 0;
-        }
-    }
 
     check->waiting = 0;
 
@@ -309,7 +300,7 @@ ngx_junkmail_healthz_timeout(ngx_event_t *ev)
 static void
 ngx_junkmail_healthz_done(ngx_junkmail_healthz_t *check)
 {
-    if (check->waiting == 0) {
+    if (check->waiting == 0 || (check->redis && check->backend)) {
         ngx_http_junkmail_finish(check->request,
                                  ngx_junkmail_healthz_answer(check));
     }

@@ -4,14 +4,16 @@
  * What is sent is a row of steps: MAIL, each RCPT, BDAT or DATA, the message.
  * `allowed` says up to which step the server lets us go: junkmaild, which
  * announces PIPELINING, CHUNKING and XDID, gets all of them in one write; a
- * server with PIPELINING up to DATA; any other one step after each reply.
- * Body octets after DATA are never sent before its 354: a server that had
- * refused would read them as commands.
+ * server with PIPELINING MAIL and all RCPT; any other one step after each
+ * reply.  Body octets after DATA are never sent before its 354: a server that
+ * had refused would read them as commands.
  *
  * A try ends by an answer (any reply of 4xx or 5xx is one) or fails: refused
- * connection, end of connection, silence, nonsense.  A failed try is repeated
- * with the same delivery id, which makes a repeat of a stored message change
- * nothing.  One timer, on the read event, covers a whole try.
+ * connection, end of connection, silence, nonsense, or a message stored for
+ * some and put off for others.  A failed try is repeated with the same
+ * delivery id, which makes a repeat of a stored message change nothing; see
+ * the header for servers that do not know one.  One timer, on the read event,
+ * covers a whole try.
  */
 
 #include <ngx_config.h>
@@ -40,6 +42,7 @@
 #define NGX_JUNKMAIL_LMTP_XDID       0x04
 #define NGX_JUNKMAIL_LMTP_8BITMIME   0x08
 #define NGX_JUNKMAIL_LMTP_SIZE       0x10
+#define NGX_JUNKMAIL_LMTP_SMTPUTF8   0x20
 
 /* The first digit of a reply's code. */
 #define ngx_junkmail_lmtp_class(lmtp) ((lmtp)->reply.code / 100)
@@ -64,21 +67,27 @@ typedef struct {
     ngx_event_t                  pause; /* the timer between two tries */
     ngx_msec_t                   deadline;
     ngx_uint_t                   tries;
-    ngx_uint_t lost; /* tries that failed after all was written */
+    ngx_uint_t  lost;   /* tries that failed after all was written */
+    ngx_uint_t *tried;  /* tries of each backend */
+    u_char     *stored; /* by recipient: a server without XDID has stored it */
 
     /* Of the present try: */
+    ngx_uint_t                backend; /* its index */
     ngx_junkmail_lmtp_state_t state;
     ngx_uint_t                announced;
     jm_reply_t                reply;
-    ngx_uint_t                replied;  /* recipients replied to */
-    ngx_uint_t                accepted; /* of them, those with 2xx */
-    ngx_uint_t                code;     /* the worst reply so far */
+    ngx_uint_t                replied;   /* recipients replied to at RCPT */
+    ngx_uint_t                accepted;  /* of them, those with 2xx */
+    ngx_uint_t                answered;  /* recipients done with after DATA */
+    ngx_uint_t                delivered; /* of them, those with 2xx */
+    ngx_uint_t                code;      /* the worst reply so far */
 
     ngx_uint_t step;    /* the next to be written */
     ngx_uint_t allowed; /* the first that must wait for a reply */
     off_t      offset;  /* of the message, trace included, to be written */
     unsigned   line;    /* for jm_data_stuff() */
 
+    u_char *taken; /* by recipient: RCPT was accepted */
     u_char *in;
     u_char *out; /* written up to `pos`, filled up to `last` */
     u_char *pos;
@@ -92,19 +101,23 @@ static void ngx_junkmail_lmtp_read(ngx_event_t *rev);
 static void ngx_junkmail_lmtp_write(ngx_event_t *wev);
 static void ngx_junkmail_lmtp_resume(ngx_event_t *ev);
 
-static ngx_int_t ngx_junkmail_lmtp_replies(ngx_junkmail_lmtp_t *lmtp,
-                                           size_t               n);
-static void      ngx_junkmail_lmtp_capability(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_greeting(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_rcpt(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_data(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_message(ngx_junkmail_lmtp_t *lmtp);
-static void      ngx_junkmail_lmtp_worst(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t  ngx_junkmail_lmtp_replies(ngx_junkmail_lmtp_t *lmtp,
+                                            size_t               n);
+static void       ngx_junkmail_lmtp_capability(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t  ngx_junkmail_lmtp_greeting(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t  ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t  ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp);
+static ngx_uint_t ngx_junkmail_lmtp_open(ngx_junkmail_lmtp_t *lmtp,
+                                         ngx_uint_t           i);
+static ngx_int_t  ngx_junkmail_lmtp_rcpt(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t  ngx_junkmail_lmtp_data(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t  ngx_junkmail_lmtp_message(ngx_junkmail_lmtp_t *lmtp);
+static void       ngx_junkmail_lmtp_worst(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t  ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp);
+static ngx_uint_t ngx_junkmail_lmtp_fresh(ngx_junkmail_lmtp_t *lmtp);
 
 static ngx_int_t ngx_junkmail_lmtp_flush(ngx_junkmail_lmtp_t *lmtp);
+static void      ngx_junkmail_lmtp_written(ngx_junkmail_lmtp_t *lmtp);
 static ngx_int_t ngx_junkmail_lmtp_fill(ngx_junkmail_lmtp_t *lmtp);
 static ngx_int_t ngx_junkmail_lmtp_command(ngx_junkmail_lmtp_t *lmtp);
 static ngx_int_t ngx_junkmail_lmtp_body(ngx_junkmail_lmtp_t *lmtp);
@@ -116,12 +129,15 @@ static off_t   ngx_junkmail_lmtp_size(ngx_junkmail_lmtp_t *lmtp);
 
 static void ngx_junkmail_lmtp_failed(ngx_junkmail_lmtp_t *lmtp,
                                      const char          *why);
+static void ngx_junkmail_lmtp_again(ngx_junkmail_lmtp_t *lmtp,
+                                    const char          *why);
 static void ngx_junkmail_lmtp_done(ngx_junkmail_lmtp_t *lmtp);
 static void ngx_junkmail_lmtp_close(void *data);
 
 /*
  * What to do with a whole reply, by state.  NGX_OK: go on; NGX_DONE: the
- * answer is there; NGX_ERROR: that reply makes no sense here.
+ * answer is there; NGX_DECLINED: one is there, but another try may get a
+ * better one; NGX_ERROR: that reply makes no sense here.
  */
 static ngx_int_t (*ngx_junkmail_lmtp_states[])(ngx_junkmail_lmtp_t *lmtp) = {
     ngx_junkmail_lmtp_greeting, ngx_junkmail_lmtp_lhlo,
@@ -138,6 +154,7 @@ static const struct {
     { "XDID", NGX_JUNKMAIL_LMTP_XDID },
     { "8BITMIME", NGX_JUNKMAIL_LMTP_8BITMIME },
     { "SIZE", NGX_JUNKMAIL_LMTP_SIZE },
+    { "SMTPUTF8", NGX_JUNKMAIL_LMTP_SMTPUTF8 },
 };
 
 /* Milliseconds before the second and the third try.  A listener that is being
@@ -148,12 +165,19 @@ static const ngx_msec_t ngx_junkmail_lmtp_broken[] = { 100, 500 };
 static const ngx_str_t ngx_junkmail_lmtp_away = ngx_string(
     "451 4.3.0 Mail store not available, try again later");
 
+/* RFC 6531, 3.5. */
+static const ngx_str_t ngx_junkmail_lmtp_no_utf8 = ngx_string(
+    "550 5.6.7 The mail store does not take non-ASCII addresses");
+
 
 ngx_int_t
 ngx_junkmail_lmtp_send(ngx_junkmail_lmtp_request_t *request)
 {
+    ngx_uint_t           n;
     ngx_junkmail_lmtp_t *lmtp;
     ngx_pool_cleanup_t  *cln;
+
+    n = request->recipients->nelts;
 
     lmtp = ngx_pcalloc(request->pool, sizeof(ngx_junkmail_lmtp_t));
     if (lmtp == NULL) {
@@ -162,9 +186,15 @@ ngx_junkmail_lmtp_send(ngx_junkmail_lmtp_request_t *request)
 
     lmtp->in = ngx_pnalloc(request->pool, NGX_JUNKMAIL_LMTP_IN);
     lmtp->out = ngx_pnalloc(request->pool, NGX_JUNKMAIL_LMTP_OUT);
+    lmtp->taken = ngx_pnalloc(request->pool, n);
+    lmtp->stored = ngx_pcalloc(request->pool, n);
+    lmtp->tried = ngx_pcalloc(request->pool,
+                              request->backends->nelts * sizeof(ngx_uint_t));
     cln = ngx_pool_cleanup_add(request->pool, 0);
 
-    if (lmtp->in == NULL || lmtp->out == NULL || cln == NULL) {
+    if (lmtp->in == NULL || lmtp->out == NULL || lmtp->taken == NULL
+        || lmtp->stored == NULL || lmtp->tried == NULL || cln == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -191,18 +221,24 @@ ngx_junkmail_lmtp_try(ngx_junkmail_lmtp_t *lmtp)
     ngx_addr_t                  *addr;
     ngx_msec_t                   left;
     ngx_connection_t            *c;
+    ngx_junkmail_backend_t      *backend;
     ngx_junkmail_lmtp_request_t *request;
 
     request = lmtp->request;
-    addr = request->backends->elts;
-    addr += lmtp->tries % request->backends->nelts;
+
+    lmtp->backend = ngx_junkmail_backend_next(request->backends, lmtp->tried);
+    backend = request->backends->elts;
+    addr = &backend[lmtp->backend].addr;
 
     lmtp->tries++;
+    lmtp->tried[lmtp->backend]++;
 
     lmtp->state = NGX_JUNKMAIL_LMTP_GREETING;
     lmtp->announced = 0;
     lmtp->replied = 0;
     lmtp->accepted = 0;
+    lmtp->answered = 0;
+    lmtp->delivered = 0;
     lmtp->code = 0;
     lmtp->step = 0;
     lmtp->allowed = 0;
@@ -282,6 +318,11 @@ ngx_junkmail_lmtp_read(ngx_event_t *rev)
 
         if (rc == NGX_DONE) {
             ngx_junkmail_lmtp_done(lmtp);
+            return;
+        }
+
+        if (rc == NGX_DECLINED) {
+            ngx_junkmail_lmtp_again(lmtp, "could be better");
             return;
         }
 
@@ -422,6 +463,13 @@ ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp)
         return ngx_junkmail_lmtp_unfit(lmtp);
     }
 
+    if (lmtp->request->utf8 && !(lmtp->announced & NGX_JUNKMAIL_LMTP_SMTPUTF8))
+    {
+        lmtp->code = 550;
+        lmtp->request->reply = ngx_junkmail_lmtp_no_utf8;
+        return ngx_junkmail_lmtp_fresh(lmtp) ? NGX_DECLINED : NGX_DONE;
+    }
+
     n = lmtp->request->recipients->nelts;
 
     if ((lmtp->announced & NGX_JUNKMAIL_LMTP_WHOLE) == NGX_JUNKMAIL_LMTP_WHOLE)
@@ -432,7 +480,7 @@ ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp)
         /* BDAT is for those who take everything at once. */
         lmtp->announced &= ~NGX_JUNKMAIL_LMTP_CHUNKING;
         lmtp->allowed = (lmtp->announced & NGX_JUNKMAIL_LMTP_PIPELINING)
-                            ? n + 2
+                            ? n + 1
                             : 1;
     }
 
@@ -450,27 +498,47 @@ ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp)
         return NGX_DONE;
     }
 
-    lmtp->allowed = ngx_max(lmtp->allowed, 2);
+    lmtp->replied = ngx_junkmail_lmtp_open(lmtp, 0);
+    lmtp->allowed = ngx_max(lmtp->allowed, lmtp->replied + 2);
     lmtp->state = NGX_JUNKMAIL_LMTP_RCPT;
 
     return NGX_OK;
 }
 
 
+/* The first recipient from `i` on that this server is to hear of. */
+
+static ngx_uint_t
+ngx_junkmail_lmtp_open(ngx_junkmail_lmtp_t *lmtp, ngx_uint_t i)
+{
+    while (i < lmtp->request->recipients->nelts && lmtp->stored[i]) {
+        lmtp->taken[i++] = 0;
+    }
+
+    return i;
+}
+
+
 static ngx_int_t
 ngx_junkmail_lmtp_rcpt(ngx_junkmail_lmtp_t *lmtp)
 {
-    if (ngx_junkmail_lmtp_class(lmtp) == 2) {
+    ngx_uint_t n;
+
+    n = lmtp->request->recipients->nelts;
+
+    lmtp->taken[lmtp->replied] = (ngx_junkmail_lmtp_class(lmtp) == 2);
+
+    if (lmtp->taken[lmtp->replied]) {
         lmtp->accepted++;
 
     } else {
         ngx_junkmail_lmtp_worst(lmtp);
     }
 
-    lmtp->replied++;
-    lmtp->allowed = ngx_max(lmtp->allowed, lmtp->replied + 2);
+    lmtp->replied = ngx_junkmail_lmtp_open(lmtp, lmtp->replied + 1);
 
-    if (lmtp->replied < lmtp->request->recipients->nelts) {
+    if (lmtp->replied < n) {
+        lmtp->allowed = ngx_max(lmtp->allowed, lmtp->replied + 2);
         return NGX_OK;
     }
 
@@ -478,9 +546,19 @@ ngx_junkmail_lmtp_rcpt(ngx_junkmail_lmtp_t *lmtp)
         return NGX_DONE;
     }
 
-    lmtp->state = (lmtp->announced & NGX_JUNKMAIL_LMTP_CHUNKING)
-                      ? NGX_JUNKMAIL_LMTP_MESSAGE
-                      : NGX_JUNKMAIL_LMTP_DATA;
+    if (lmtp->announced & NGX_JUNKMAIL_LMTP_CHUNKING) {
+        lmtp->state = NGX_JUNKMAIL_LMTP_MESSAGE;
+        return NGX_OK;
+    }
+
+    if (lmtp->code != 0 && !(lmtp->announced & NGX_JUNKMAIL_LMTP_XDID)) {
+        /* The sender hears one reply for all: nobody has it, and nobody will
+         * have it twice. */
+        return NGX_DONE;
+    }
+
+    lmtp->allowed = n + 2;
+    lmtp->state = NGX_JUNKMAIL_LMTP_DATA;
 
     return NGX_OK;
 }
@@ -505,14 +583,39 @@ ngx_junkmail_lmtp_data(ngx_junkmail_lmtp_t *lmtp)
 }
 
 
-/* RFC 2033, 4.2: one reply for each accepted recipient, in order. */
+/*
+ * RFC 2033, 4.2: one reply for each accepted recipient, in order.  When the
+ * message is stored for some and put off for others, a repeat of ours costs
+ * those nothing; the sender's own, with another delivery id, would.
+ */
 
 static ngx_int_t
 ngx_junkmail_lmtp_message(ngx_junkmail_lmtp_t *lmtp)
 {
-    ngx_junkmail_lmtp_worst(lmtp);
+    while (!lmtp->taken[lmtp->answered]) {
+        lmtp->answered++;
+    }
 
-    return --lmtp->accepted == 0 ? NGX_DONE : NGX_OK;
+    if (ngx_junkmail_lmtp_class(lmtp) == 2) {
+        lmtp->delivered++;
+
+        if (!(lmtp->announced & NGX_JUNKMAIL_LMTP_XDID)) {
+            lmtp->stored[lmtp->answered] = 1;
+        }
+    }
+
+    ngx_junkmail_lmtp_worst(lmtp);
+    lmtp->answered++;
+
+    if (--lmtp->accepted != 0) {
+        return NGX_OK;
+    }
+
+    if (lmtp->delivered != 0 && lmtp->code / 100 == 4) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_DONE;
 }
 
 
@@ -572,7 +675,10 @@ ngx_junkmail_lmtp_worst(ngx_junkmail_lmtp_t *lmtp)
 }
 
 
-/* The server speaks, but cannot serve now (421), or no LMTP at all. */
+/*
+ * The server speaks, but cannot serve now (421), or no LMTP at all.  That is
+ * an answer, unless there is another server who might give a better one.
+ */
 
 static ngx_int_t
 ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp)
@@ -582,10 +688,25 @@ ngx_junkmail_lmtp_unfit(ngx_junkmail_lmtp_t *lmtp)
                   lmtp->reply.code, lmtp->reply.text.len,
                   lmtp->reply.text.data);
 
+    ngx_junkmail_backend_failed(lmtp->request->backends, lmtp->backend);
+
     lmtp->code = 451;
     lmtp->request->reply = ngx_junkmail_lmtp_away;
 
-    return NGX_DONE;
+    return ngx_junkmail_lmtp_fresh(lmtp) ? NGX_DECLINED : NGX_DONE;
+}
+
+
+/* Whether there is a server that this hand-off has not tried. */
+
+static ngx_uint_t
+ngx_junkmail_lmtp_fresh(ngx_junkmail_lmtp_t *lmtp)
+{
+    ngx_uint_t next;
+
+    next = ngx_junkmail_backend_next(lmtp->request->backends, lmtp->tried);
+
+    return lmtp->tried[next] == 0;
 }
 
 
@@ -606,8 +727,7 @@ ngx_junkmail_lmtp_flush(ngx_junkmail_lmtp_t *lmtp)
         }
 
         if (lmtp->pos == lmtp->last) {
-            lmtp->written = (lmtp->step
-                             == lmtp->request->recipients->nelts + 3);
+            ngx_junkmail_lmtp_written(lmtp);
             return NGX_OK;
         }
 
@@ -628,6 +748,27 @@ ngx_junkmail_lmtp_flush(ngx_junkmail_lmtp_t *lmtp)
     ngx_post_event(c->write, &ngx_posted_next_events);
 
     return NGX_AGAIN;
+}
+
+
+/* All that may be written is: is that the whole message? */
+
+static void
+ngx_junkmail_lmtp_written(ngx_junkmail_lmtp_t *lmtp)
+{
+    ngx_msec_t left;
+
+    if (lmtp->written || lmtp->step != lmtp->request->recipients->nelts + 3) {
+        return;
+    }
+
+    lmtp->written = 1;
+
+    if (!(lmtp->announced & NGX_JUNKMAIL_LMTP_XDID)) {
+        /* There will be no other try. */
+        left = lmtp->deadline - ngx_current_msec;
+        ngx_add_timer(lmtp->peer.connection->read, left);
+    }
 }
 
 
@@ -682,7 +823,11 @@ ngx_junkmail_lmtp_command(ngx_junkmail_lmtp_t *lmtp)
 
     } else if (lmtp->step <= request->recipients->nelts) {
         rcpt = request->recipients->elts;
-        p = ngx_slprintf(p, end, "RCPT TO:<%V>" CRLF, &rcpt[lmtp->step - 1]);
+        rcpt += lmtp->step - 1;
+
+        if (!lmtp->stored[lmtp->step - 1]) {
+            p = ngx_slprintf(p, end, "RCPT TO:<%V>" CRLF, rcpt);
+        }
 
     } else if (lmtp->announced & NGX_JUNKMAIL_LMTP_CHUNKING) {
         p = ngx_slprintf(p, end, "BDAT %O LAST" CRLF,
@@ -713,6 +858,10 @@ ngx_junkmail_lmtp_sender(ngx_junkmail_lmtp_t *lmtp, u_char *p, u_char *end)
 
     if (lmtp->announced & NGX_JUNKMAIL_LMTP_SIZE) {
         p = ngx_slprintf(p, end, " SIZE=%O", ngx_junkmail_lmtp_size(lmtp));
+    }
+
+    if (lmtp->request->utf8) {
+        p = ngx_slprintf(p, end, " SMTPUTF8");
     }
 
     if (lmtp->announced & NGX_JUNKMAIL_LMTP_XDID) {
@@ -819,19 +968,36 @@ ngx_junkmail_lmtp_source(ngx_junkmail_lmtp_t *lmtp, u_char *buf, size_t size)
 }
 
 
-/* Ends a try without answer: the next one, or 451. */
+/* Ends a try without answer. */
 
 static void
 ngx_junkmail_lmtp_failed(ngx_junkmail_lmtp_t *lmtp, const char *why)
 {
-    ngx_msec_t pause;
-    ngx_uint_t refused;
-
-    refused = (lmtp->state == NGX_JUNKMAIL_LMTP_GREETING);
+    ngx_junkmail_backend_failed(lmtp->request->backends, lmtp->backend);
 
     if (lmtp->written) {
         lmtp->lost++;
     }
+
+    if (lmtp->written && !(lmtp->announced & NGX_JUNKMAIL_LMTP_XDID)) {
+        /* Stored or not: a repeat could store it twice. */
+        lmtp->tries = NGX_JUNKMAIL_LMTP_TRIES;
+    }
+
+    lmtp->code = 451;
+    lmtp->request->reply = ngx_junkmail_lmtp_away;
+
+    ngx_junkmail_lmtp_again(lmtp, why);
+}
+
+
+/* The next try, if there is one left; else what we have is the answer. */
+
+static void
+ngx_junkmail_lmtp_again(ngx_junkmail_lmtp_t *lmtp, const char *why)
+{
+    ngx_msec_t        pause;
+    const ngx_msec_t *pauses;
 
     ngx_log_error(NGX_LOG_WARN, lmtp->request->log, 0,
                   "hand-off of %V to %V, try %ui of %d failed: %s%s",
@@ -842,8 +1008,10 @@ ngx_junkmail_lmtp_failed(ngx_junkmail_lmtp_t *lmtp, const char *why)
     ngx_junkmail_lmtp_close(lmtp);
 
     if (lmtp->tries < NGX_JUNKMAIL_LMTP_TRIES) {
-        pause = refused ? ngx_junkmail_lmtp_refused[lmtp->tries - 1]
-                        : ngx_junkmail_lmtp_broken[lmtp->tries - 1];
+        pauses = lmtp->state == NGX_JUNKMAIL_LMTP_GREETING
+                     ? ngx_junkmail_lmtp_refused
+                     : ngx_junkmail_lmtp_broken;
+        pause = ngx_junkmail_lmtp_fresh(lmtp) ? 1 : pauses[lmtp->tries - 1];
 
         if ((ngx_msec_int_t) (lmtp->deadline - ngx_current_msec - pause) > 0) {
             ngx_add_timer(&lmtp->pause, pause);
@@ -851,8 +1019,6 @@ ngx_junkmail_lmtp_failed(ngx_junkmail_lmtp_t *lmtp, const char *why)
         }
     }
 
-    lmtp->code = 451;
-    lmtp->request->reply = ngx_junkmail_lmtp_away;
     ngx_junkmail_lmtp_done(lmtp);
 }
 
@@ -865,6 +1031,10 @@ ngx_junkmail_lmtp_done(ngx_junkmail_lmtp_t *lmtp)
 
     c = lmtp->peer.connection;
     request = lmtp->request;
+
+    if (c != NULL && lmtp->state > NGX_JUNKMAIL_LMTP_LHLO) {
+        ngx_junkmail_backend_served(request->backends, lmtp->backend);
+    }
 
     if (c != NULL && lmtp->pos == lmtp->last) {
         /* A courtesy; whether it arrives changes nothing. */

@@ -42,7 +42,7 @@ typedef ngx_stream_ssl_srv_conf_t ngx_stream_ssl_conf_t;
 typedef struct {
     ngx_flag_t   enable;
     ngx_str_t    hostname;
-    ngx_array_t *backends; /* ngx_addr_t */
+    ngx_array_t *backends; /* ngx_junkmail_backend_t */
     ngx_uint_t   starttls;
     off_t        message_size;
     ngx_uint_t   recipients;

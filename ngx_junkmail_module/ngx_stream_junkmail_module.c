@@ -30,6 +30,9 @@ static char *ngx_stream_junkmail_smtp(ngx_conf_t *cf, ngx_command_t *cmd,
                                       void *conf);
 static char *ngx_stream_junkmail_backend(ngx_conf_t *cf, ngx_command_t *cmd,
                                          void *conf);
+static ngx_int_t ngx_stream_junkmail_backend_add(ngx_conf_t  *cf,
+                                                 ngx_array_t *backends,
+                                                 ngx_str_t   *value);
 static char *ngx_stream_junkmail_starttls(ngx_conf_t *cf, ngx_command_t *cmd,
                                           void *conf);
 
@@ -72,7 +75,7 @@ static ngx_command_t ngx_stream_junkmail_commands[] = {
       ngx_stream_junkmail_starttls_values },
 
     { ngx_string("junkmail_backend"),
-      NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_TAKE1,
+      NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_1MORE,
       ngx_stream_junkmail_backend, NGX_STREAM_SRV_CONF_OFFSET, 0, NULL },
 
     { ngx_string("junkmail_spool_path"),
@@ -321,21 +324,49 @@ ngx_stream_junkmail_smtp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Also told to the core part: /healthz asks every backend. */
-
 static char *
 ngx_stream_junkmail_backend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_url_t                       u;
     ngx_str_t                      *value;
-    ngx_addr_t                     *addr;
-    ngx_junkmail_conf_t            *jcf;
+    ngx_uint_t                      i;
     ngx_stream_junkmail_srv_conf_t *jscf = conf;
+
+    if (jscf->backends != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    jscf->backends = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                      sizeof(ngx_junkmail_backend_t));
+    if (jscf->backends == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     value = cf->args->elts;
 
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_stream_junkmail_backend_add(cf, jscf->backends, &value[i])
+            != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Also told to the core part: /healthz asks every backend. */
+
+static ngx_int_t
+ngx_stream_junkmail_backend_add(ngx_conf_t *cf, ngx_array_t *backends,
+                                ngx_str_t *value)
+{
+    ngx_url_t               u;
+    ngx_addr_t             *addr;
+    ngx_junkmail_conf_t    *jcf;
+    ngx_junkmail_backend_t *backend;
+
     ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url = value[1];
+    u.url = *value;
     u.no_resolve = 1;
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0
@@ -344,34 +375,24 @@ ngx_stream_junkmail_backend(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"junkmail_backend\" takes unix:/path or "
                            "ip:port, not \"%V\"",
-                           &value[1]);
-        return NGX_CONF_ERROR;
+                           value);
+        return NGX_ERROR;
     }
-
-    if (jscf->backends == NGX_CONF_UNSET_PTR) {
-        jscf->backends = ngx_array_create(cf->pool, 1, sizeof(ngx_addr_t));
-        if (jscf->backends == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    addr = ngx_array_push(jscf->backends);
-    if (addr == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *addr = u.addrs[0];
 
     jcf = ngx_junkmail_get_conf(cf->cycle);
 
+    backend = ngx_array_push(backends);
     addr = ngx_array_push(&jcf->backends);
-    if (addr == NULL) {
-        return NGX_CONF_ERROR;
+
+    if (backend == NULL || addr == NULL) {
+        return NGX_ERROR;
     }
 
+    ngx_memzero(backend, sizeof(ngx_junkmail_backend_t));
+    backend->addr = u.addrs[0];
     *addr = u.addrs[0];
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 

@@ -157,12 +157,118 @@ subtest 'one reply of many' => sub {
     }
 
     # A refused recipient gets no reply after the message (RFC 2033, 4.2).
-    for my $caps (\@JunkMail::LMTP::JUNKMAILD, ['PIPELINING'], []) {
-        my ($reply, undef, $seen) = handoff(
-            [{ rcpt => [$ok, '450 4.2.1 b', $ok], caps => $caps }], to => \@to);
-        like($reply, qr/^450 4\.2\.1 b/, 'one recipient refused');
-        is($seen->{replies}, 2, 'the others were served');
+    my $put_off = { rcpt => [$ok, '450 4.2.1 b', $ok] };
+    my ($reply, undef, @seen) = handoff([$put_off], to => \@to,
+        connections => 3);
+    like($reply, qr/^450 4\.2\.1 b/, 'one recipient put off');
+    is(scalar @seen, 3, 'tried again');
+    is($_->{replies}, 2, 'the others were served') for @seen;
+
+    ($reply, undef, @seen) = handoff([{ rcpt => [$ok, '550 5.1.1 b', $ok] }],
+        to => \@to);
+    like($reply, qr/^550 5\.1\.1 b/, 'one recipient refused');
+    is(scalar @seen, 1, 'that is an answer');
+
+    # Who does not know XDID takes it for all or for nobody.
+    for my $caps (['PIPELINING'], []) {
+        for my $refusal ('450 4.2.1 b', '550 5.1.1 b') {
+            my ($reply, undef, @seen) = handoff(
+                [{ rcpt => [$ok, $refusal, $ok], caps => $caps }], to => \@to);
+            like($reply, qr/^\Q$refusal/, "@$caps $refusal");
+            is(scalar @seen, 1, 'one try');
+            is(scalar @{ $seen[0]{rcpt} }, 3, 'all recipients were asked for');
+            ok(!$seen[0]{whole}, 'none has it');
+        }
     }
+};
+
+subtest 'stored for some' => sub {
+    my ($ok, $no) = ('250 2.0.0 stored', '451 4.3.0 b');
+    my ($reply, $took, @seen) = handoff([{ message => [$ok, $no, $ok] }, {}],
+        to => \@to, connections => 2);
+    like($reply, qr/^250/, 'the second try stores the rest');
+    is_deeply($seen[1]{rcpt}, $seen[0]{rcpt}, 'all recipients again');
+    is(xdid($seen[1]), xdid($seen[0]), 'with the same delivery id');
+
+    for my $caps ([], ['PIPELINING'], ['PIPELINING', 'CHUNKING']) {
+        ($reply, $took, @seen) = handoff(
+            [{ caps => $caps, message => [$ok, $no, $no] },
+             { caps => $caps, message => [$no, $ok] },
+             { caps => $caps }], to => \@to, connections => 3);
+        like($reply, qr/^250/, "@$caps: stored in the end");
+        is_deeply([map { $_->{rcpt} } @seen],
+            [ [map { "RCPT TO:<$_>" } @to], [map { "RCPT TO:<$_>" } @to[1, 2]],
+              ["RCPT TO:<$to[1]>"] ], 'each once');
+        is(message($seen[2]), $body, 'the message');
+    }
+
+    ($reply, $took, @seen) = handoff(
+        [{ caps => [], message => [$ok, $no, '552 5.2.2 c'] },
+         { caps => [], message => [$ok, '552 5.2.2 c'] }],
+        to => \@to, connections => 2);
+    like($reply, qr/^552 5\.2\.2 c/, 'refused for one: the sender is told');
+};
+
+subtest 'several servers' => sub {
+    my @paths = map { "$jm->{dir}/lmtp$_.sock" } 1 .. 3;
+    my $jm2 = JunkMail::Test->new(
+        junkmaild => 0,
+        redis     => 0,
+        backend   => join(' ', map { "unix:$_" } @paths[0, 1])
+            . ' 127.0.0.1:' . JunkMail::Test->free_port,
+        allow     => qr/connect\(\) to |Redis/,
+    );
+    # It shares our Redis, which has the addresses.
+    $jm2->stop_nginx;
+    $jm2->{redis} = $redis;
+    $jm2->write('edge.password', $redis->password('edge') . "\n");
+    $jm2->write_nginx_conf;
+    $jm2->start_nginx;
+
+    my $deliver = sub {
+        my ($plans) = @_;
+        my @servers = map { $plans->[$_] ? JunkMail::LMTP->new(
+            path => $paths[$_], plan => $plans->[$_]) : undef } 0, 1;
+        my $started = time();
+        my $reply = $jm2->send_mail($to[0], $body);
+        my $took = time() - $started;
+        my @seen;
+        $jm2->eventually(sub {
+            @seen = map { $_ ? [$_->seen] : [] } @servers;
+            return grep { @$_ } @seen;
+        });
+        $_ && $_->stop for @servers;
+        return ($reply, $took, @seen);
+    };
+
+    my ($reply, $took, $one, $two) = $deliver->([[{}], [{}]]);
+    like($reply, qr/^250/, 'stored');
+    is(@$one . ' ' . @$two, '1 0', 'by the first');
+
+    ($reply, $took, $one, $two) = $deliver->([undef, [{}]]);
+    like($reply, qr/^250/, 'the first is away');
+    is(@$two, 1, 'the second has it');
+    ok($took < 1, "at once ($took s)");
+
+    ($reply, $took, $one, $two) = $deliver->([[{}], [{}]]);
+    is(@$one . ' ' . @$two, '0 1', 'the first is tried last for a while');
+
+    ($reply, $took, $one, $two) = $deliver->(
+        [[{}], [{ at => 'message', do => 'close' }]]);
+    like($reply, qr/^250/, 'the second breaks');
+    is($took < 1 ? 'at once' : $took, 'at once', 'no pause before another');
+
+    ($reply, $took, $one, $two) = $deliver->(
+        [[{ greeting => '421 4.3.2 no store' }], [{}]]);
+    like($reply, qr/^250/, 'a server that cannot serve is not the last word');
+
+    ($reply, $took, $one, $two) = $deliver->(
+        [[{ message => '451 4.3.0 no' }], [{ message => '451 4.3.0 no' }]]);
+    like($reply, qr/^451 4\.3\.0 no/, 'but a refused message is');
+    is(@$one + @$two, 1, 'one try');
+
+    $jm2->{redis} = undef;
+    $jm2->done;
 };
 
 subtest 'tries' => sub {
@@ -199,11 +305,16 @@ subtest 'tries' => sub {
     like($reply, qr/^250/, 'one loss before the message was written');
     unlike($seen[2]{mail}, qr/XRAW/, 'does not count for XRAW');
 
-    ($reply, $took, @seen) = handoff(
-        [{ %$close, caps => [] }, { %$close, caps => [] }, { caps => [] }],
+    my $mail = { at => 'mail', do => 'close', caps => [] };
+    ($reply, $took, @seen) = handoff([$mail, $mail, { caps => [] }],
         connections => 3);
-    like($reply, qr/^250/, 'a server without XDID');
-    unlike($seen[2]{mail}, qr/XRAW/, 'never hears XRAW');
+    like($reply, qr/^250/, 'a server without XDID: third try');
+    is($seen[2]{mail}, 'MAIL FROM:<sender@b.example>', 'MAIL as it knows it');
+
+    ($reply, $took, @seen) = handoff([{ %$close, caps => [] }, {}]);
+    like($reply, qr/^451 4\.3\.0/, 'that is lost after the whole message');
+    is(scalar @seen, 1, 'does not get it twice');
+    ok($took < 1, "at once ($took s)");
 
     ($reply, $took, @seen) = handoff([{ message => 'HTTP/1.1 200' }, {}],
         connections => 2);
@@ -220,6 +331,10 @@ subtest 'silence' => sub {
         connections => 0);
     like($reply, qr/^451 4\.3\.0/, 'always silent: 451');
     ok($took > 20 && $took < 26, "within 25 s ($took)");
+
+    ($reply, $took, @seen) = handoff([{ caps => [], delay => 9 }]);
+    like($reply, qr/^250/, 'who does not know XDID may take longer');
+    is(scalar @seen, 1, 'one try');
 } if $ENV{JM_LONG} || !$JunkMail::Test::SAN;
 
 subtest 'nobody listens' => sub {

@@ -12,7 +12,8 @@ package JunkMail::LMTP;
 # A plan's keys: caps (list, what LHLO announces; default as junkmaild),
 # greeting, mail, rcpt, data, message (replies; rcpt and message may be lists,
 # one per recipient), at (greeting, lhlo, mail, rcpt, data, part, message) and
-# do (close, hang) there instead of the reply.
+# do (close, hang) there instead of the reply, delay (seconds before the replies
+# to the message).
 
 use strict;
 use warnings;
@@ -204,6 +205,7 @@ sub messages
     my ($self, $c) = @_;
 
     $c->{seen}{whole} = 1;
+    sleep $c->{plan}{delay} if $c->{plan}{delay};
     $self->answer($c, 'message', '250 2.0.0 stored')
         for 1 .. $c->{seen}{replies};
 }
