@@ -1,7 +1,7 @@
 /*
  * Does what is due: expires addresses, purges the mail of expired and deleted
- * ones in slices, undoes addresses that were never confirmed, frees routes,
- * and takes deleted accounts apart.
+ * ones in slices, renews TTLs when an expiry was changed, undoes addresses
+ * that were never confirmed, frees routes, and takes deleted accounts apart.
  *
  * What is to be done for an address is jm_address_due's decision
  * (store/junkmail.lua); here it is carried out in steps of which each is
@@ -31,7 +31,7 @@
 #include "supervisor.h"
 
 #define JM_REAPER_PAGE    64      /* entries taken at once */
-#define JM_REAPER_SLICE   100     /* emails removed in one call */
+#define JM_REAPER_SLICE   100     /* emails that one call may touch */
 #define JM_REAPER_LOCK    30000   /* ms one process may hold a shard */
 #define JM_REAPER_TIMEOUT 2000    /* ms for a reply: SIGTERM waits no longer */
 #define JM_REAPER_LATER   3600000 /* ms until what failed is tried again */
@@ -45,7 +45,7 @@ typedef struct {
 /* A word of jm_address_due and what it asks for. */
 typedef struct {
     const char *word;
-    unsigned    purge : 1;
+    const char *slice; /* function to call until it leaves nothing to do */
     unsigned    release : 1;
     unsigned    keep : 1;  /* the route, for its owner */
     unsigned    again : 1; /* there is more to do at the time given */
@@ -63,8 +63,9 @@ static jm_store_status_t jm_reaper_done(jm_store_t *store, unsigned shard,
 static jm_store_status_t jm_reaper_address(jm_store_t *store,
                                            const char *account, const char *id,
                                            int64_t *again);
-static jm_store_status_t jm_reaper_purge(jm_store_t *store,
-                                         const char *account, const char *id);
+static jm_store_status_t jm_reaper_slices(jm_store_t *store,
+                                          const char *function,
+                                          const char *account, const char *id);
 static jm_store_status_t jm_reaper_release(jm_store_t *store,
                                            const char *account, const char *id,
                                            const char *address, int keep);
@@ -74,15 +75,16 @@ static jm_store_status_t jm_reaper_addresses(jm_store_t *store,
                                              const char *account);
 
 static const jm_reaper_step_t jm_reaper_steps[] = {
-    /* word      purge release keep again end */
-    { "GONE", 0, 0, 0, 0, NULL },
-    { "NEVER", 0, 0, 0, 0, NULL },
-    { "WAIT", 0, 0, 0, 1, NULL },
-    { "PENDING", 0, 1, 0, 0, "jm_address_drop" },
-    { "EXPIRED", 1, 0, 0, 1, NULL },
-    { "OVER", 1, 1, 0, 0, "jm_address_forget" },
-    { "DELETED", 1, 1, 1, 0, "jm_address_forget" },
-    { NULL, 0, 0, 0, 0, NULL }
+    /* word      slice               release keep again end */
+    { "GONE", NULL, 0, 0, 0, NULL },
+    { "NEVER", NULL, 0, 0, 0, NULL },
+    { "WAIT", NULL, 0, 0, 1, NULL },
+    { "RENEW", "jm_address_renew", 0, 0, 1, NULL },
+    { "PENDING", NULL, 1, 0, 0, "jm_address_drop" },
+    { "EXPIRED", "jm_address_purge", 0, 0, 1, NULL },
+    { "OVER", "jm_address_purge", 1, 0, 0, "jm_address_forget" },
+    { "DELETED", "jm_address_purge", 1, 1, 0, "jm_address_forget" },
+    { NULL, NULL, 0, 0, 0, NULL }
 };
 
 static volatile sig_atomic_t jm_reaper_ending;
@@ -345,8 +347,8 @@ jm_reaper_address(jm_store_t *store, const char *account, const char *id,
 
     snprintf(address, sizeof(address), "%s", reply.values[1].text.data);
 
-    if (step->purge) {
-        status = jm_reaper_purge(store, account, id);
+    if (step->slice != NULL) {
+        status = jm_reaper_slices(store, step->slice, account, id);
     }
 
     if (status == JM_STORE_OK && step->release && !jm_reaper_ending) {
@@ -363,17 +365,18 @@ jm_reaper_address(jm_store_t *store, const char *account, const char *id,
 }
 
 
-/* Removes the address's mail, a slice a call so that others get their turn. */
+/* Goes through the address's mail, a slice a call: others get their turn. */
 static jm_store_status_t
-jm_reaper_purge(jm_store_t *store, const char *account, const char *id)
+jm_reaper_slices(jm_store_t *store, const char *function, const char *account,
+                 const char *id)
 {
     jm_store_reply_t  reply;
     jm_store_status_t status;
 
     do {
-        status = jm_store_call(
-            store, &reply, "FCALL jm_address_purge 1 " JM_KEY_ACCOUNT " %s %d",
-            account, id, JM_REAPER_SLICE);
+        status = jm_store_call(store, &reply,
+                               "FCALL %s 1 " JM_KEY_ACCOUNT " %s %d", function,
+                               account, id, JM_REAPER_SLICE);
 
     } while (status == JM_STORE_OK && reply.nvalues == 2
              && reply.values[1].number > 0 && !jm_reaper_ending);

@@ -81,6 +81,8 @@ static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
     { "BAD_RANGE", "VALIDATION_FAILED", 416,
       "The requested range cannot be satisfied" },
     { "VALIDATION_FAILED", "VALIDATION_FAILED", 422, "Validation failed" },
+    { "ADDRESS_EXPIRED", "VALIDATION_FAILED", 422,
+      "The address has expired; make it again" },
     { "QUOTA_EXCEEDED", "QUOTA_EXCEEDED", 422,
       "The account has reached its limit" },
     { "UPGRADE_REQUIRED", "NOT_ACCEPTABLE", 426,

@@ -67,6 +67,8 @@ static const ngx_http_junkmail_route_t ngx_http_junkmail_routes[] = {
       ngx_junkmail_api_address_create },
     { NGX_HTTP_GET, "addresses/:", 0, "ADDRESS_NOT_FOUND",
       ngx_junkmail_api_address_get },
+    { NGX_HTTP_PATCH, "addresses/:", NGX_HTTP_JUNKMAIL_BODY,
+      "ADDRESS_NOT_FOUND", ngx_junkmail_api_address_update },
     { NGX_HTTP_DELETE, "addresses/:", 0, "ADDRESS_NOT_FOUND",
       ngx_junkmail_api_address_delete },
 

@@ -200,6 +200,8 @@ ngx_int_t ngx_junkmail_api_address_create(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx);
 ngx_int_t ngx_junkmail_api_address_get(ngx_http_request_t      *r,
                                        ngx_http_junkmail_ctx_t *ctx);
+ngx_int_t ngx_junkmail_api_address_update(ngx_http_request_t      *r,
+                                          ngx_http_junkmail_ctx_t *ctx);
 ngx_int_t ngx_junkmail_api_address_delete(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx);
 

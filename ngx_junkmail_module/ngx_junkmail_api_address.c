@@ -1,5 +1,5 @@
 /*
- * /addresses: list, create, get, delete.
+ * /addresses: list, create, get, update, delete.
  *
  * Creating touches two slots of the store, so it takes three steps, each of
  * which leaves something that heals by itself if the next never comes:
@@ -82,6 +82,12 @@ static void ngx_junkmail_address_taken(ngx_http_request_t      *r,
 static void ngx_junkmail_address_confirmed(ngx_http_request_t      *r,
                                            ngx_http_junkmail_ctx_t *ctx,
                                            redisReply              *reply);
+static void ngx_junkmail_address_updated(ngx_http_request_t      *r,
+                                         ngx_http_junkmail_ctx_t *ctx,
+                                         redisReply              *reply);
+static void ngx_junkmail_address_update_due(ngx_http_request_t      *r,
+                                            ngx_http_junkmail_ctx_t *ctx,
+                                            redisReply              *reply);
 static void ngx_junkmail_address_deleted(ngx_http_request_t      *r,
                                          ngx_http_junkmail_ctx_t *ctx,
                                          redisReply              *reply);
@@ -622,6 +628,85 @@ ngx_junkmail_address_confirmed(ngx_http_request_t      *r,
     }
 
     ngx_junkmail_api_data(r, NGX_HTTP_CREATED, &json);
+}
+
+
+/* Stopping, resuming, extending, shortening. */
+
+
+ngx_int_t
+ngx_junkmail_api_address_update(ngx_http_request_t      *r,
+                                ngx_http_junkmail_ctx_t *ctx)
+{
+    int64_t                       seconds;
+    ngx_int_t                     rc;
+    ngx_str_t                     argv[3];
+    ngx_http_junkmail_loc_conf_t *jlcf;
+
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
+
+    argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
+    ngx_str_null(&argv[1]);
+    ngx_str_null(&argv[2]);
+
+    if (ngx_junkmail_api_field_flag(r, "isActive", &argv[1]) == NGX_ERROR) {
+        return ngx_http_junkmail_invalid(r, "isActive");
+    }
+
+    rc = ngx_junkmail_api_field_integer(r, "expiresIn",
+                                        NGX_HTTP_JUNKMAIL_EXPIRY_MIN,
+                                        jlcf->max_expiry, &seconds);
+    if (rc == NGX_ERROR) {
+        return ngx_http_junkmail_invalid(r, "expiresIn");
+    }
+
+    if (rc == NGX_OK) {
+        argv[2] = ngx_junkmail_api_printf(r, NGX_INT64_LEN, "%L", seconds);
+    }
+
+    return ngx_junkmail_api_wait_write(
+        r, ngx_junkmail_api_write(r, ngx_junkmail_address_updated,
+                                  "jm_address_update", NULL, 3, argv));
+}
+
+
+/* With another expiry, the reaper is to look at the address at once. */
+
+static void
+ngx_junkmail_address_updated(ngx_http_request_t      *r,
+                             ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
+{
+    ngx_str_t json, member, *kept;
+
+    json = ngx_junkmail_api_string(reply, 1);
+
+    if (ngx_junkmail_api_integer(reply, 2) == 0) {
+        ngx_junkmail_api_data(r, NGX_HTTP_OK, &json);
+        return;
+    }
+
+    kept = ngx_palloc(r->pool, sizeof(ngx_str_t));
+    if (kept == NULL) {
+        ngx_http_junkmail_fail(r, "INTERNAL");
+        return;
+    }
+
+    *kept = ngx_junkmail_api_copy(r, &json);
+    ctx->data = kept;
+    member = ngx_junkmail_address_member(r, ctx, &ctx->arg[0]);
+
+    ngx_junkmail_api_again(
+        r,
+        ngx_junkmail_api_due(r, ngx_junkmail_address_update_due, &member, 0));
+}
+
+
+static void
+ngx_junkmail_address_update_due(ngx_http_request_t      *r,
+                                ngx_http_junkmail_ctx_t *ctx,
+                                redisReply              *reply)
+{
+    ngx_junkmail_api_data(r, NGX_HTTP_OK, ctx->data);
 }
 
 

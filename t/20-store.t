@@ -632,6 +632,43 @@ subtest 'expiry' => sub {
         int((time - 31 * 86400) * 1000));
     is(fcall('jm_address_due', $K, id(21))->[0], 'OVER', 'forgotten then');
 
+    # Stopping, resuming, extending, shortening.
+    my $c = new_address(id(25), 'changing', 60);
+    deliver(70 + $_, [[id(710 + $_), id(25)]]) for 0 .. 4;
+    api('jm_email_delete', id(711), 0);
+    cmd('DEL', "$K:log");
+
+    my $places = account()->{addresses};
+    my $u = api('jm_address_update', id(25), 0, '');
+    is_deeply([decode_json($u->[1])->{isActive}, $u->[2]],
+        [JSON::PP::false, 0], 'stopped');
+    is(fcall('jm_rcpt_check', $K, id(25))->[0], 'STOPPED', 'takes no mail');
+    is(account()->{addresses}, $places, 'but keeps its place in the quota');
+    is(scalar events('address.updated'), 1, 'event');
+    api('jm_address_update', id(25), 0, '');
+    is(scalar events('address.updated'), 1, 'none when nothing changes');
+    is(api('jm_address_update', id(25), 1, '')->[0], 'OK', 'resumed');
+    is(fcall('jm_rcpt_check', $K, id(25))->[0], 'OK', 'takes mail');
+
+    $u = api('jm_address_update', id(25), '', 86400);
+    is($u->[2], 1, 'extended');
+    cmp_ok(cmd('PTTL', "$K:mail:" . id(711)), '<', 4000 * 1000,
+        'its mail has the old TTL');
+    is(fcall('jm_address_due', $K, id(25))->[0], 'RENEW', 'to be renewed');
+    my @more = map { fcall('jm_address_renew', $K, id(25), 2)->[1] } 1 .. 4;
+    is("@more", '1 1 0 0', 'in slices');
+    is((grep { cmd('PTTL', $_) < 86400_000 }
+        map { "$K:mail:" . id($_) } 710 .. 714), 0, 'the bin, too');
+    is(fcall('jm_address_due', $K, id(25))->[0], 'WAIT', 'done');
+
+    is(api('jm_address_update', id(25), '', 1)->[2], 1, 'shortened');
+    sleep 1.1;
+    is(api('jm_address_update', id(25), '', 60)->[0], 'ADDRESS_EXPIRED',
+        'expired stays expired');
+    is(api('jm_address_update', id(26), 1, '')->[0], 'NOT_FOUND', 'unknown');
+    api('jm_address_delete', id(25));
+    fcall('jm_address_purge', $K, id(25), 500);
+
     # What Redis's own TTL took away before the reaper came.
     new_address(id(23), 'lost', 60);
     deliver(42, [[id(700), id(23)], [id(701), id(22)]]);
@@ -695,6 +732,9 @@ api('jm_address_delete', id(32));
 api('jm_address_create', id(33), 'half@x.test', 'half', 0);
 new_address(id(34), 'empty', 0);
 api('jm_address_delete', id(34));
+new_address(id(35), 'longer', 60);
+deliver(64, [[id(904), id(35)]]);
+api('jm_address_update', id(35), '', 3600);
 cmd('SET', "$K:raw:" . id(910), 'raw!', 'PX', 600000);
 sleep 1.1;
 
@@ -715,6 +755,8 @@ my %call  = (
     jm_address_drop    => [$K, id(33)],
     jm_address_list    => [$K, $KEY, '', 20, 0],
     jm_address_get     => [$K, $KEY, id(30)],
+    jm_address_update  => [$K, $KEY, id(30), 0, 60],
+    jm_address_renew   => [$K, id(35), 500],
     jm_address_delete  => [$K, $KEY, id(30)],
     jm_rcpt_check      => [$K, id(30)],
     jm_email_deliver   => [

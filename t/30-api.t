@@ -192,6 +192,42 @@ for my $id ($a->{id}, 'x', '%00', 'x' x 300) {
     is($r->{json}{error}, 'Address not found', 'its text');
 }
 
+sub patch
+{
+    my ($key, $body, $id) = @_;
+    return $jm->api(PATCH => '/addresses/' . ($id // $a->{id}), key => $key,
+        json => $body);
+}
+
+$r = patch($me->{key}, { isActive => JSON::PP::false });
+is($r->{status}, 200, 'PATCH /addresses/:id') or diag($r->{body});
+ok(!$r->{json}{data}{isActive}, 'stopped');
+is($r->{json}{data}{expiresAt}, $a->{expiresAt}, 'its expiry stays');
+$r = patch($me->{key}, { isActive => JSON::PP::true, expiresIn => 3600 });
+ok($r->{json}{data}{isActive}, 'resumed');
+cmp_ok($r->{json}{data}{expiresAt}, 'lt', $a->{expiresAt}, 'and shortened');
+my ($soon) = grep { defined }
+    map { $redis->cmd('ZSCORE', "jm:expire:$_", "address:$me->{id}:$a->{id}") }
+    0 .. 15;
+is($soon, 0, 'the reaper is to look at once');
+is_deeply(patch($me->{key}, {})->{json}, $r->{json}, 'nothing asked for');
+for my $bad ({ isActive => 1 }, { expiresIn => 59 }, { expiresIn => '60' },
+    { expiresIn => 31 * 86400 })
+{
+    my ($field) = keys %$bad;
+    $r = patch($me->{key}, $bad);
+    is("$r->{status} " . ($r->{json}{field} // ''), "422 $field",
+        "$field $bad->{$field}");
+}
+is_error(patch($you->{key}, {}), 404, 'NOT_FOUND', 'another\'s');
+is_error(patch($me->{key}, {}, 'x'), 404, 'NOT_FOUND', 'none');
+is_error($jm->api(PUT => "/addresses/$a->{id}", key => $me->{key}), 405,
+    'METHOD_NOT_ALLOWED', 'PUT');
+$redis->cmd('HSET', "jm:{$me->{id}}:addr:$a->{id}", expires => 5);
+$r = patch($me->{key}, { expiresIn => 60 });
+is_error($r, 422, 'VALIDATION_FAILED', 'an expired one');
+is($r->{json}{error}, 'The address has expired; make it again', 'its text');
+
 is_error($jm->api(DELETE => "/addresses/$a->{id}", key => $you->{key}), 404,
     'NOT_FOUND', 'deleting another\'s');
 $r = $jm->api(DELETE => "/addresses/$a->{id}", key => $me->{key});

@@ -51,6 +51,9 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
                                             deleted  not to be seen; its mail
                                                      is being purged
                                    created, expires (0: never)
+                                   renew    the email up to which TTLs are
+                                            those of a new expiry; 0: none
+                                            yet; '' or absent: all
                                    total, unread (both without the bin)
                                    bytes (the bin included)
   jm:{<A>}:idx:<w>:<view>   zset   ids of emails, scores 0, so that the order
@@ -399,6 +402,7 @@ local forms = {
 }
 forms.any_blob = optional(forms.blob)
 forms.any_due = optional(forms.due)
+forms.any_seconds = optional(forms.seconds)
 forms.any_uuid = optional(is_uuid)
 
 
@@ -595,7 +599,8 @@ local ACCOUNT_NUMBERS = {
 local ACCOUNT_FIELDS = joined({'state'}, ACCOUNT_NUMBERS)
 
 local ADDRESS_NUMBERS = {'created', 'expires', 'total', 'unread', 'bytes'}
-local ADDRESS_FIELDS = joined({'address', 'alias', 'state'}, ADDRESS_NUMBERS)
+local ADDRESS_FIELDS = joined({'address', 'alias', 'state', 'renew'},
+    ADDRESS_NUMBERS)
 
 local MAIL_NUMBERS = {'flags', 'ver', 'size'}
 local MAIL_FIELDS = joined({'addr', 'event', 'summary'}, MAIL_NUMBERS)
@@ -1276,6 +1281,55 @@ end
 -- what is due; the reaper purges the mail and keeps the alias for its owner.
 define_api('jm_address_delete', {'allow-oom'}, 'emails:write', {'uuid'},
     address_delete)
+
+
+-- Stops, resumes, extends or shortens.  The mail's TTLs, a net only, follow
+-- in slices: nothing is lost before them, an hour is between.
+local function address_update(account, id, active, seconds)
+    local address = read_address(account, id)
+    local at = now()
+
+    if not is_listed(address) then
+        return {'NOT_FOUND'}
+    end
+
+    if is_expired(address, at) then
+        return {'ADDRESS_EXPIRED'}
+    end
+
+    check_log(account)
+
+    local state = ({['0'] = 'stopped', ['1'] = 'active'})[active]
+        or address.state
+    local expires = seconds == '' and address.expires
+        or at + tonumber(seconds) * SECOND
+    local changed = expires ~= address.expires
+
+    if not changed and state == address.state then
+        return {'OK', address_json(address, at), 0}
+    end
+
+    address.state = state
+    address.expires = expires
+    call('HSET', address.key, 'state', state, 'expires', int(expires))
+
+    if changed then
+        call('HSET', address.key, 'renew', '0')
+    end
+
+    local json = address_json(address, at)
+
+    wake(account, log(account, id, 'address.updated', at, json))
+
+    return {'OK', json, changed and 1 or 0}
+end
+
+
+-- key, address id, active ('': as it is, 0, 1), seconds to live from now ('':
+-- as it is) -> OK, JSON, 1 when the expiry has changed: then the caller makes
+-- `address:<A>:<id>` due at once · NOT_FOUND · ADDRESS_EXPIRED
+define_api('jm_address_update', {}, 'emails:write',
+    {'uuid', 'change', 'any_seconds'}, address_update)
 
 
 local function rcpt_check(account, id)
@@ -2228,7 +2282,10 @@ local function address_due(account, id)
     end
 
     if address.expires > at then
-        return {'WAIT', address.address, address.expires}
+        return {
+            (address.renew or '') == '' and 'WAIT' or 'RENEW',
+            address.address, address.expires
+        }
     end
 
     if address.state ~= 'expired' then
@@ -2247,12 +2304,76 @@ end
 --   GONE     there is none (nothing follows)
 --   NEVER    nothing: it does not expire
 --   WAIT     nothing, until that time
+--   RENEW    its expiry was changed: renew its mail's TTLs, then the same
 --   PENDING  it was never confirmed: free its route, drop it
 --   EXPIRED  purge its mail, come back at that time
 --   OVER     the same, and that time has come: free its route, forget it
 --   DELETED  purge its mail, keep the route for its owner, forget it
 -- Tells the account when it expires one.
 define('jm_address_due', {'allow-oom'}, 'account', {'uuid'}, address_due)
+
+
+-- The address's next emails after `after`, in the bin or not: whichever way
+-- one is moved meanwhile, it is in one of them.
+local function next_ids(account, id, after, limit)
+    local ids = {}
+
+    for _, view in ipairs({'inbox', 'bin'}) do
+        for _, mail_id in ipairs(call('ZRANGE', index(account, id, view),
+            '(' .. after, '+', 'BYLEX', 'LIMIT', 0, limit))
+        do
+            ids[#ids + 1] = mail_id
+        end
+    end
+
+    table.sort(ids)
+
+    for i = limit + 1, #ids do
+        ids[i] = nil
+    end
+
+    return ids
+end
+
+
+local function address_renew(account, id, limit)
+    local address = read_address(account, id)
+
+    if not address or (address.renew or '') == ''
+        or not is_live(address, now())
+    then
+        return {'OK', 0}
+    end
+
+    check_indexes(account, id)
+    limit = tonumber(limit)
+
+    local ids = next_ids(account, id, address.renew, limit)
+
+    for _, mail_id in ipairs(ids) do
+        local mail = {id = mail_id, key = key(account, 'mail', mail_id)}
+
+        holds(mail.key, 'hash')
+        ids[mail_id] = keys_of(account, mail)
+    end
+
+    for _, mail_id in ipairs(ids) do
+        for _, name in ipairs(ids[mail_id]) do
+            call('PEXPIREAT', name, int(address.expires + EXPIRY_NET))
+        end
+    end
+
+    local more = #ids == limit
+
+    call('HSET', address.key, 'renew', more and ids[#ids] or '')
+
+    return {'OK', more and 1 or 0}
+end
+
+
+-- address id, most emails to touch (500) -> OK, 1 when there are more
+define('jm_address_renew', {'allow-oom'}, 'account', {'uuid', 'slice'},
+    address_renew)
 
 
 -- An address whose mail may be purged: the owner sees none of it any more.
