@@ -5,10 +5,8 @@
 #include "ngx_junkmail_backend.h"
 
 #define NGX_JUNKMAIL_BACKEND_REST 10000 /* ms it is tried last */
-* /
 
-    static ngx_uint_t
-    ngx_junkmail_backend_rests(ngx_junkmail_backend_t *backend);
+static ngx_uint_t ngx_junkmail_backend_rests(ngx_junkmail_backend_t *backend);
 
 
 ngx_uint_t
