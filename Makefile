@@ -60,6 +60,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+# The lists are part of the program.
+$(BUILD)/backend/lists.o: $(wildcard backend/lists/*.tsv)
+
 $(BUILD)/libjunkmaild.a: $(LIB_OBJS)
 	@rm -f $@
 	$(AR) rcs $@ $^

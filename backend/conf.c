@@ -74,6 +74,7 @@ static const jm_conf_option_t jm_conf_options[] = {
       "/usr/local/share/junkmail/junkmail.lua", 1, 1024 },
     { "user", JM_CONF_TEXT, offsetof(jm_conf_t, user), "nobody", 1, 256 },
     { "group", JM_CONF_TEXT, offsetof(jm_conf_t, group), "", 0, 256 },
+    { "trackers", JM_CONF_TEXT, offsetof(jm_conf_t, trackers), "", 0, 1024 },
     { "pid", JM_CONF_TEXT, offsetof(jm_conf_t, pid), "", 0, 1024 },
     { "workers", JM_CONF_COUNT, offsetof(jm_conf_t, workers), "4", 1, 64 },
 

@@ -16,6 +16,7 @@ typedef struct {
     char  *library;   /* path of junkmail.lua */
     char  *user;      /* workers run as this user when started as root */
     char  *group;     /* owner group of the LMTP socket (nginx's); optional */
+    char  *trackers;  /* file of the operator's own tracker rows; optional */
     char  *pid;       /* file for the supervisor's pid; optional */
     int    workers;   /* prefork workers: 1 to 64 */
     size_t message_size;   /* bytes a message may have, trace included */

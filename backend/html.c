@@ -13,6 +13,7 @@
 #include "html_token.h"
 #include "html_tree.h"
 #include "html_write.h"
+#include "trackers.h"
 
 #define JM_HTML_MAX_SOURCE (2 * 1024 * 1024)
 
@@ -21,6 +22,7 @@ void
 jm_html_init(void)
 {
     jm_node_init();
+    jm_tracker_init();
 }
 
 

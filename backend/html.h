@@ -83,7 +83,7 @@ void jm_html_from_text(jm_html_t *out, jm_arena_t *arena, jm_str_t text);
 
 /*
  * Once per process, before the first message and before privileges are
- * dropped: libxml2's tables.
+ * dropped: libxml2's tables, and the lists.
  */
 void jm_html_init(void);
 

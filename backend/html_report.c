@@ -38,6 +38,8 @@ jm_report_tracker(jm_html_t *out, jm_arena_t *arena, const char *kind,
     size_t        i;
     jm_tracker_t *row;
 
+    vendor = (vendor == NULL) ? "unknown" : vendor;
+
     for (i = 0; i < out->ntrackers; i++) {
         row = &out->trackers[i];
 
@@ -158,7 +160,7 @@ jm_report_rule(jm_arena_t *arena, jm_url_t *url)
     const jm_tracker_rule_t *rule;
 
     rest = url->rest;
-    rule = jm_tracker_find(url->host, rest);
+    rule = jm_tracker_find(url->host, rest, NULL);
     hash = memchr(rest.data, '#', rest.len);
 
     if (rule == NULL && hash != NULL) {
@@ -168,8 +170,12 @@ jm_report_rule(jm_arena_t *arena, jm_url_t *url)
         if (rest.len > 8 && memcmp(rest.data, "http", 4) == 0
             && jm_url_parse(url, arena, rest) == 0 && url->host.len != 0)
         {
-            rule = jm_tracker_find(url->host, url->rest);
+            rule = jm_tracker_find(url->host, url->rest, NULL);
         }
+    }
+
+    if (rule != NULL && rule->confidence != JM_TRACKER_HIGH) {
+        rule = NULL;
     }
 
     return rule;

@@ -14,6 +14,7 @@
 #include "clean.h"
 #include "conf.h"
 #include "supervisor.h"
+#include "trackers.h"
 
 #define JM_VERSION "0.1.0"
 #define JM_CONF    "/etc/junkmail/junkmail.conf"
@@ -58,7 +59,9 @@ jm_clean_command(const char *path, int html)
     }
 
     if ((path == NULL ? jm_conf_defaults(&conf) : jm_conf_read(&conf, path))
-        != 0) {
+            != 0
+        || jm_tracker_load(conf.trackers) != 0)
+    {
         return 1;
     }
 
@@ -120,7 +123,8 @@ main(int argc, char **argv)
 
     path = path == NULL ? JM_CONF : path;
 
-    if (jm_conf_read(&conf, path) != 0) {
+    if (jm_conf_read(&conf, path) != 0 || jm_tracker_load(conf.trackers) != 0)
+    {
         return 1;
     }
 

@@ -30,6 +30,7 @@
 #include "log.h"
 #include "reaper.h"
 #include "sandbox.h"
+#include "trackers.h"
 #include "worker.h"
 
 #define JM_TICK        200   /* ms between looks at the children */
@@ -796,7 +797,8 @@ jm_supervisor_reload(jm_supervisor_t *sv)
         return;
     }
 
-    if (jm_conf_read(&conf, sv->path) != 0) {
+    if (jm_conf_read(&conf, sv->path) != 0
+        || jm_tracker_load(conf.trackers) != 0) {
         jm_log("the configuration cannot be read again, the old one stays");
         return;
     }

@@ -61,6 +61,7 @@ free_conf(jm_conf_t *conf)
     free(conf->library);
     free(conf->user);
     free(conf->group);
+    free(conf->trackers);
     free(conf->pid);
 }
 
@@ -75,6 +76,7 @@ assert_defaults(const jm_conf_t *conf)
                         "/usr/local/share/junkmail/junkmail.lua");
     assert_string_equal(conf->user, "nobody");
     assert_null(conf->group);
+    assert_null(conf->trackers);
     assert_null(conf->pid);
     assert_int_equal(conf->workers, 4);
     assert_int_equal(conf->message_size, 26 * 1024 * 1024);
