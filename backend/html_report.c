@@ -156,23 +156,25 @@ const jm_tracker_rule_t *
 jm_report_rule(jm_arena_t *arena, jm_url_t *url)
 {
     jm_str_t                 rest;
+    jm_url_t                 inner;
     const u_char            *hash;
     const jm_tracker_rule_t *rule;
 
     rest = url->rest;
-    rule = jm_tracker_find(url->host, rest, NULL);
     hash = memchr(rest.data, '#', rest.len);
 
-    if (rule == NULL && hash != NULL) {
+    if (hash != NULL) {
         rest.len -= (size_t) (hash + 1 - rest.data);
         rest.data = (u_char *) hash + 1;
 
         if (rest.len > 8 && memcmp(rest.data, "http", 4) == 0
-            && jm_url_parse(url, arena, rest) == 0 && url->host.len != 0)
+            && jm_url_parse(&inner, arena, rest) == 0 && inner.host.len != 0)
         {
-            rule = jm_tracker_find(url->host, url->rest, NULL);
+            *url = inner;
         }
     }
+
+    rule = jm_tracker_find(url->host, url->rest, NULL);
 
     if (rule != NULL && rule->confidence != JM_TRACKER_HIGH) {
         rule = NULL;
