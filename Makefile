@@ -21,13 +21,13 @@ BUILD    := build
 SANFLAGS := -D_FORTIFY_SOURCE=2
 endif
 
-PKGS     := hiredis libxml-2.0 libcjson gmime-3.0 libcrypto zlib libisal
+PKGS     := hiredis libxml-2.0 libcjson gmime-3.0 libcrypto zlib libisal libidn2
 WARN     := -W -Wall -Wextra -Wno-unused-parameter -Werror
 CFLAGS   := -std=gnu11 -O2 -g $(WARN) -fstack-protector-strong -fPIE $(SANFLAGS)
 CPPFLAGS := -Ibackend -Ibackend/common -MMD -MP \
             $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now $(SANFLAGS)
-LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring
 
 SRCS     := $(wildcard backend/*.c backend/common/*.c)
 LIB_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out backend/main.c,$(SRCS)))

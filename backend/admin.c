@@ -15,7 +15,6 @@
 
 #include "admin.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -238,25 +237,24 @@ jm_admin_open(const jm_conf_t *conf)
 }
 
 
-/* Lower-cases the operand into `domain`.  0, or -1 when it is none. */
+/* Writes the operand as it is stored.  0, or -1 when it is no domain. */
 static int
 jm_admin_domain(const jm_admin_t *admin, char domain[JM_DOMAIN_MAX + 1])
 {
-    size_t   i;
-    jm_str_t d;
+    ssize_t  len;
+    jm_str_t text;
 
-    d.len = strlen(admin->operand);
-    d.data = (u_char *) domain;
+    text.data = (u_char *) admin->operand;
+    text.len = strlen(admin->operand);
 
-    if (d.len > JM_DOMAIN_MAX) {
+    len = jm_domain_key(text, (u_char *) domain);
+    if (len < 0) {
         return -1;
     }
 
-    for (i = 0; i <= d.len; i++) {
-        domain[i] = (char) tolower((u_char) admin->operand[i]);
-    }
+    domain[len] = '\0';
 
-    return jm_domain_valid(d) ? 0 : -1;
+    return 0;
 }
 
 

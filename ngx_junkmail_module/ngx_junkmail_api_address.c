@@ -50,6 +50,8 @@ static void ngx_junkmail_address_listed(ngx_http_request_t      *r,
 static const char *ngx_junkmail_address_read(ngx_http_request_t *r,
                                              ngx_junkmail_new_t *new);
 
+static ngx_int_t ngx_junkmail_address_ascii(ngx_http_request_t *r,
+                                            ngx_str_t          *domain);
 static ngx_int_t ngx_junkmail_address_domain(ngx_http_request_t *r);
 
 static void ngx_junkmail_address_domains(ngx_http_request_t      *r,
@@ -300,14 +302,9 @@ ngx_junkmail_address_read(ngx_http_request_t *r, ngx_junkmail_new_t *new)
 
     rc = ngx_junkmail_api_field_string(r, "domain", &new->domain);
 
-    if (rc == NGX_OK) {
-        ngx_strlow(new->domain.data, new->domain.data, new->domain.len);
-    }
-
     if (rc == NGX_ERROR
         || (rc == NGX_OK
-            && !jm_domain_valid(
-                (jm_str_t){ new->domain.data, new->domain.len })))
+            && ngx_junkmail_address_ascii(r, &new->domain) != NGX_OK))
     {
         return "domain";
     }
@@ -329,6 +326,31 @@ ngx_junkmail_address_read(ngx_http_request_t *r, ngx_junkmail_new_t *new)
     }
 
     return NULL;
+}
+
+
+/* The domain as it is stored; a client may write U-labels. */
+
+static ngx_int_t
+ngx_junkmail_address_ascii(ngx_http_request_t *r, ngx_str_t *domain)
+{
+    u_char *out;
+    ssize_t len;
+
+    out = ngx_pnalloc(r->pool, JM_DOMAIN_MAX);
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = jm_domain_key((jm_str_t){ domain->data, domain->len }, out);
+    if (len < 0) {
+        return NGX_ERROR;
+    }
+
+    domain->data = out;
+    domain->len = len;
+
+    return NGX_OK;
 }
 
 

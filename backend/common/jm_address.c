@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 
+#include "jm_idn.h"
 #include "jm_utf8.h"
 
 #define JM_LABEL_MAX 63
@@ -36,6 +37,8 @@ static const u_char *jm_take_label(const u_char *p, const u_char *end,
                                    unsigned *utf8);
 static const u_char *jm_take_literal(const u_char *p, const u_char *end);
 static const u_char *jm_take_utf8(const u_char *p, const u_char *end);
+static size_t        jm_untagged(jm_str_t local, u_char *out);
+static ssize_t       jm_domain_ascii(jm_str_t domain, u_char *out);
 
 
 static int
@@ -355,20 +358,23 @@ jm_take_domain(const u_char *p, const u_char *end, unsigned *utf8)
 
 /*
  * sub-domain = Let-dig [Ldh-str] / U-label; at most 63 octets (RFC 1035,
- * 2.3.4).  A U-label is longer as an A-label than in UTF-8 only by a little;
- * whoever looks it up sees to that.
+ * 2.3.4), but for a U-label, of which its A-label counts (RFC 5890, 4.2):
+ * whether it has one is seen when it is looked up.
  */
 
 static const u_char *
 jm_take_label(const u_char *p, const u_char *end, unsigned *utf8)
 {
+    size_t        max;
     const u_char *start;
 
     start = p;
+    max = JM_LABEL_MAX;
 
     while (p != NULL && p < end) {
         if (*p >= 0x80) {
             p = jm_take_utf8(p, end);
+            max = JM_DOMAIN_MAX;
             *utf8 = 1;
 
         } else if (jm_is_alnum(*p) || (*p == '-' && p > start)) {
@@ -379,7 +385,8 @@ jm_take_label(const u_char *p, const u_char *end, unsigned *utf8)
         }
     }
 
-    if (p == NULL || p == start || p[-1] == '-' || p - start > JM_LABEL_MAX) {
+    if (p == NULL || p == start || p[-1] == '-' || (size_t) (p - start) > max)
+    {
         return NULL;
     }
 
@@ -490,9 +497,10 @@ jm_take_literal(const u_char *p, const u_char *end)
 
 
 /*
- * UTF8-non-ascii of RFC 6531 3.3.  The C1 controls are well-formed there; we
- * refuse them as we refuse ASCII's, for no mailbox has one and terminals
- * obey them.
+ * UTF8-non-ascii of RFC 6531 3.3.  Well-formed there, but refused by us as
+ * ASCII's controls are: the C1 controls and the line ends of Unicode, for no
+ * mailbox has one and terminals obey them; and what turns the direction of
+ * the text around it, for that only shows an address as another.
  */
 
 static const u_char *
@@ -503,74 +511,163 @@ jm_take_utf8(const u_char *p, const u_char *end)
 
     len = jm_utf8_decode(p, end, &cp);
 
-    return len == 0 || cp < 0xa0 ? NULL : p + len;
+    if (len == 0 || cp < 0xa0 || (cp >= 0x2028 && cp <= 0x202e)
+        || (cp >= 0x2066 && cp <= 0x2069))
+    {
+        return NULL;
+    }
+
+    return p + len;
 }
 
 
 ssize_t
 jm_address_key(const jm_address_t *address, u_char *out)
 {
-    size_t        i;
-    u_char       *p;
-    const u_char *s, *end;
+    u_char   local[JM_LOCAL_MAX];
+    ssize_t  len, domain;
+    jm_str_t text;
 
-    if (address->null || address->literal || address->domain.len == 0
-        || address->local.len == 0)
+    if (address->postmaster) {
+        memcpy(out, "postmaster@", sizeof("postmaster@") - 1);
+        return sizeof("postmaster@") - 1;
+    }
+
+    if (address->null || address->literal || address->domain.len == 0) {
+        return -1;
+    }
+
+    text.data = local;
+    text.len = jm_untagged(address->local, local);
+
+    len = jm_idn_local(text, out, JM_LOCAL_MAX);
+    if (len <= 0) {
+        return -1;
+    }
+
+    out[len++] = '@';
+
+    domain = jm_domain_ascii(address->domain, out + len);
+
+    return domain < 0 ? -1 : len + domain;
+}
+
+
+/* What Unicode makes of a U-label has still to be a domain. */
+
+static ssize_t
+jm_domain_ascii(jm_str_t domain, u_char *out)
+{
+    ssize_t  len;
+    unsigned utf8;
+
+    utf8 = 0;
+    len = jm_idn_domain(domain, out, JM_DOMAIN_MAX);
+
+    if (len <= 0 || jm_take_domain(out, out + len, &utf8) != out + len || utf8)
     {
         return -1;
     }
 
-    p = out;
-    s = address->local.data;
-    end = s + address->local.len;
+    return len;
+}
 
-    if (*s == '"') {
-        s++;
+
+/* The local part without quotes, escapes and `+tag`; its length. */
+
+static size_t
+jm_untagged(jm_str_t local, u_char *out)
+{
+    u_char       *w;
+    unsigned      quoted;
+    const u_char *p, *end;
+
+    w = out;
+    p = local.data;
+    end = p + local.len;
+    quoted = p < end && *p == '"';
+
+    if (quoted) {
+        p++;
         end--;
     }
 
-    while (s < end && *s != '+') {
-        if (*s == '\\' && address->local.data[0] == '"') {
-            s++;
-
-            if (*s == '+') {
-                break;
-            }
+    for (/* void */; p < end; p++) {
+        if (quoted && *p == '\\') {
+            p++;
         }
 
-        *p++ = jm_lower(*s++);
+        if (*p == '+') {
+            break;
+        }
+
+        *w++ = *p;
     }
 
-    if (p == out) {
-        return -1;
-    }
-
-    *p++ = '@';
-
-    for (i = 0; i < address->domain.len; i++) {
-        *p++ = jm_lower(address->domain.data[i]);
-    }
-
-    return p - out;
+    return (size_t) (w - out);
 }
 
 
 int
 jm_alias_valid(jm_str_t alias)
 {
+    int           first;
+    u_char        normal[JM_LOCAL_MAX];
+    size_t        len;
     unsigned      utf8;
-    const u_char *end;
-
-    if (alias.len == 0 || alias.len > JM_LOCAL_MAX
-        || memchr(alias.data, '+', alias.len) != NULL)
-    {
-        return 0;
-    }
+    uint32_t      cp;
+    const u_char *p, *end;
 
     utf8 = 0;
     end = alias.data + alias.len;
 
-    return jm_take_dot_string(alias.data, end, &utf8) == end && !utf8;
+    if (alias.len == 0 || alias.len > JM_LOCAL_MAX
+        || memchr(alias.data, '+', alias.len) != NULL
+        || jm_take_dot_string(alias.data, end, &utf8) != end
+        || jm_idn_local(alias, normal, sizeof(normal)) < 0)
+    {
+        return 0;
+    }
+
+    /* RFC 8265, 3.3: of what is not ASCII, an identifier has letters and
+       digits; symbols, spaces and the invisible only serve to deceive. */
+
+    for (p = alias.data, first = 1; p < end; p += len) {
+        len = jm_utf8_decode(p, end, &cp);
+
+        if (cp >= 0x80
+            && (!jm_idn_is_word(cp) || (first && jm_idn_is_mark(cp)))) {
+            return 0;
+        }
+
+        first = (cp == '.');
+    }
+
+    return 1;
+}
+
+
+ssize_t
+jm_domain_key(jm_str_t domain, u_char *out)
+{
+    ssize_t  len;
+    jm_str_t key;
+    unsigned utf8;
+
+    utf8 = 0;
+    key.data = out;
+
+    if (domain.len == 0 || domain.len > JM_DOMAIN_MAX
+        || jm_take_domain(domain.data, domain.data + domain.len, &utf8)
+               != domain.data + domain.len)
+    {
+        return -1;
+    }
+
+    len = jm_domain_ascii(domain, out);
+    key.len = (size_t) len;
+
+    return len > 0 && jm_domain_valid(key) ? len : -1;
 }
 
 

@@ -34,15 +34,21 @@ int jm_mailbox_parse(jm_str_t text, jm_address_t *out);
 
 /*
  * The form under which an address is stored and found: local part unquoted,
- * ASCII lower-cased, its `+tag` removed, `@`, domain lower-cased.  `out` has
- * room for JM_KEY_ADDRESS_MAX bytes.  Length, or -1 when there is no such
- * form (null path, no domain, literal, or a local part that is empty then).
+ * without its `+tag`, normalised and lower-cased (jm_idn.h), `@`, the domain
+ * as A-labels; `postmaster@` for <postmaster>.  The key of a key is the key.
+ * `out` has room for JM_KEY_ADDRESS_MAX bytes.  Length, or -1 when there is no
+ * such form (null path, no domain, literal, no U-label, a local part that is
+ * empty then or longer than JM_LOCAL_MAX).
  */
 ssize_t jm_address_key(const jm_address_t *address, u_char *out);
 
-/* 1 when `alias` may be made by a user: an ASCII dot-atom of 1–64 octets
- * without `+`. */
+/* 1 when `alias` may be made by a user: a dot-atom of 1–64 octets without `+`,
+ * beyond ASCII of letters and digits only. */
 int jm_alias_valid(jm_str_t alias);
+
+/* The domain as it is stored and found: a fully qualified name of A-labels.
+ * `out` has room for JM_DOMAIN_MAX bytes.  Length, or -1 when it is none. */
+ssize_t jm_domain_key(jm_str_t domain, u_char *out);
 
 /* 1 when `domain` is a fully qualified ASCII host name (RFC 1123). */
 int jm_domain_valid(jm_str_t domain);

@@ -290,14 +290,16 @@ local function is_account(s)
 end
 
 
--- The form of jm_address_key(): what a route is found by.
+-- The form of jm_address_key(): what a route is found by.  Its local part is
+-- unquoted, so that there may be a space in it, or an @.
 local function is_address(s)
-    return #s <= 320 and s:find('^[\33-\63\91-\126]+@[a-z0-9.-]+$') == 1
+    return #s <= 320
+        and s:find('^[\32-\64\91-\126\128-\255]+@[a-z0-9.-]+$') == 1
 end
 
 
 local function is_alias(s)
-    return #s <= 64 and s:find('^[\33-\126]+$') == 1
+    return #s <= 64 and s:find('^[\33-\126\128-\255]+$') == 1
         and not s:find('[@"\\]')
 end
 

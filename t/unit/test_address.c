@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "jm_address.h"
+#include "jm_idn.h"
+#include "jm_utf8.h"
 
 #define L64      "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffgggggggghhhhhhhh"
 #define L63      "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffgggggggghhhhhhh"
@@ -97,9 +99,7 @@ static const struct {
       "a",
       "b\xc3\xbc"
       "cher.example",
-      "a@b\xc3\xbc"
-      "cher.example",
-      1, 0 },
+      "a@xn--bcher-kva.example", 1, 0 },
     { "\xf0\x9f\x93\xac@x.y", "\xf0\x9f\x93\xac", "x.y",
       "\xf0\x9f\x93\xac@x.y", 1, 0 },
     { L64 "@x.y", L64, "x.y", L64 "@x.y", 0, 0 },
@@ -184,6 +184,10 @@ static const char *const bad[] = {
     "a@b\xc3",
     "a@\xc3\x28",
     "\xc2\x85@b",
+    /* a line end, and what turns the direction of text */
+    "a\xe2\x80\xa8@b",
+    "a\xe2\x80\xae@b",
+    "a\xe2\x81\xa6@b",
     "a@\xc2\x9b"
     "b",
     /* one octet past the edge */
@@ -350,7 +354,8 @@ test_special(void **state)
     assert_int_equal(a.null, 0);
     assert_str(a.local, "PostMaster");
     assert_int_equal(a.domain.len, 0);
-    assert_int_equal(jm_address_key(&a, key), -1);
+    assert_int_equal(jm_address_key(&a, key), 11);
+    assert_memory_equal(key, "postmaster@", 11);
 
     assert_int_equal(path("<postmaster@x.y>", &a), 16);
     assert_int_equal(a.postmaster, 0);
@@ -427,7 +432,15 @@ test_alias(void **state)
     assert_false(jm_alias_valid(jm_str("a@b")));
     assert_false(jm_alias_valid(jm_str("\"a\"")));
     assert_false(jm_alias_valid(jm_str("a\0b")));
-    assert_false(jm_alias_valid(jm_str("m\xc3\xbcller")));
+    assert_true(jm_alias_valid(jm_str("m\xc3\xbcller")));
+    assert_true(jm_alias_valid(jm_str("\xe7\x94\xb0\xe4\xb8\xad.x")));
+    assert_true(jm_alias_valid(jm_str("mu\xcc\x88ller")));
+    assert_false(jm_alias_valid(jm_str("\xcc\x88u")));        /* a mark */
+    assert_false(jm_alias_valid(jm_str("a.\xcc\x88u")));      /* a mark */
+    assert_false(jm_alias_valid(jm_str("a\xe2\x80\x8b")));    /* no width */
+    assert_false(jm_alias_valid(jm_str("\xf0\x9f\x93\xac"))); /* symbol */
+    assert_false(jm_alias_valid(jm_str("a\xc2\xa0")));        /* space */
+    assert_false(jm_alias_valid(jm_str("a\xc3")));            /* cut */
 }
 
 
@@ -469,15 +482,182 @@ test_domain(void **state)
 }
 
 
+/* What is the same mailbox, and what is not. */
+
+static void
+test_keys(void **state)
+{
+    size_t       i;
+    u_char       key[JM_KEY_ADDRESS_MAX];
+    ssize_t      n;
+    jm_address_t a;
+    static const struct {
+        const char *text, *key;
+    } rows[] = {
+        /* composed, decomposed, in capitals; the accent stays */
+        { "M\xc3\xbcller@x.y", "m\xc3\xbcller@x.y" },
+        { "mu\xcc\x88ller@x.y", "m\xc3\xbcller@x.y" },
+        { "M\xc3\x9cLLER@x.y", "m\xc3\xbcller@x.y" },
+        { "MU\xcc\x88LLER@x.y", "m\xc3\xbcller@x.y" },
+        { "muller@x.y", "muller@x.y" },
+        /* the three sigmas; long s; Kelvin; dotted capital i */
+        { "\xce\xa3\xcf\x83\xcf\x82@x.y", "\xcf\x83\xcf\x83\xcf\x83@x.y" },
+        { "po\xc5\xbft@x.y", "post@x.y" },
+        { "\xe2\x84\xaa@x.y", "k@x.y" },
+        { "\xc4\xb0@x.y", "i@x.y" },
+        /* sharp s is neither ss nor gone */
+        { "stra\xc3\x9f"
+          "e@x.y",
+          "stra\xc3\x9f"
+          "e@x.y" },
+        { "STRA\xe1\xba\x9e"
+          "E@x.y",
+          "stra\xc3\x9f"
+          "e@x.y" },
+        /* iota below an alpha, composed and not */
+        { "\xe1\xbe\xbc@x.y", "\xe1\xbe\xb3@x.y" },
+        { "\xce\x91\xcd\x85@x.y", "\xe1\xbe\xb3@x.y" },
+        { "M\xc3\x9c+\xc3\xa9@x.y", "m\xc3\xbc@x.y" },
+        { "\"M\xc3\x9c \\\\\"@x.y", "m\xc3\xbc \\@x.y" },
+        /* U-labels and the A-label they are */
+        { "a@B\xc3\x9c"
+          "CHER.Example",
+          "a@xn--bcher-kva.example" },
+        { "a@bu\xcc\x88"
+          "cher.example",
+          "a@xn--bcher-kva.example" },
+        { "a@XN--BCHER-kva.example", "a@xn--bcher-kva.example" },
+        { "a@fa\xc3\x9f.de", "a@xn--fa-hia.de" },
+        { "a@\xd0\xbf\xd1\x80\xd0\xb8\xd0\xbc\xd0\xb5\xd1\x80.x",
+          "a@xn--e1afmkfd.x" },
+        { "a@\xef\xbd\x81.\xc3\xa9.x", "a@a.xn--9ca.x" },
+        /* well-formed, but no U-label: an emoji, mixed directions, what
+           would become a slash */
+        { "a@\xf0\x9f\x93\xac.x", NULL },
+        { "a@\xd7\x90"
+          "a.x",
+          NULL },
+        { "a@\xe2\x84\x80.x", NULL },
+        /* 22 letters of 3 octets; in small letters 66 octets */
+        { "\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba"
+          "\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba"
+          "\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba"
+          "\xc8\xba@x.y",
+          NULL },
+    };
+
+    for (i = 0; i < COUNT(rows); i++) {
+        if (mailbox(rows[i].text, &a) != 0) {
+            fail_msg("refused: %s", rows[i].text);
+        }
+
+        n = jm_address_key(&a, key);
+
+        if (rows[i].key == NULL) {
+            assert_int_equal(n, -1);
+            continue;
+        }
+
+        if (n != (ssize_t) strlen(rows[i].key)
+            || memcmp(key, rows[i].key, (size_t) n) != 0)
+        {
+            fail_msg("%s is %.*s", rows[i].text, (int) n, key);
+        }
+    }
+}
+
+
+/* The key of a key is the key, for every character of the first two planes,
+   where those with case and composition are: before an ordinary letter, and
+   before a mark that may compose with it. */
+
+static void
+test_key_of_key(void **state)
+{
+    char                  text[16];
+    size_t                i, len;
+    u_char                one[64], two[64];
+    ssize_t               n, m;
+    uint32_t              cp;
+    static const uint32_t marks[] = {
+        'x', 0x300, 0x308, 0x327, 0x345, 0x1161
+    };
+
+    for (cp = 0xa0; cp <= 0x1ffff; cp++) {
+        if (cp >= 0xd800 && cp <= 0xdfff) {
+            continue;
+        }
+
+        for (i = 0; i < COUNT(marks); i++) {
+            len = jm_utf8_encode(cp, (u_char *) text);
+            len += jm_utf8_encode(marks[i], (u_char *) text + len);
+
+            n = jm_idn_local((jm_str_t){ (u_char *) text, len }, one,
+                             sizeof(one));
+            assert_true(n > 0);
+
+            m = jm_idn_local((jm_str_t){ one, (size_t) n }, two, sizeof(two));
+
+            if (m != n || memcmp(one, two, (size_t) n) != 0) {
+                fail_msg("U+%04X U+%04X", cp, marks[i]);
+            }
+        }
+    }
+}
+
+
+static void
+test_domain_key(void **state)
+{
+    size_t  i;
+    u_char  key[JM_DOMAIN_MAX];
+    ssize_t n;
+    static const struct {
+        const char *text, *key;
+    } rows[] = {
+        { "Example.ORG", "example.org" },
+        { "b\xc3\xbc"
+          "cher.example",
+          "xn--bcher-kva.example" },
+        { "a\xe3\x80\x82"
+          "b",
+          "a.b" }, /* an ideographic full stop */
+        { "\xc3\xbc", NULL },
+        { "localhost", NULL },
+        { "", NULL },
+        { "a.b.", NULL },
+        { "\xc3\xbc..x", NULL },
+        { "\xc3\xbc.x.", NULL },
+        { "\xc3\xbc_.x", NULL },
+        { "\xef\xbc\x91.2.3.4", NULL }, /* would be 1.2.3.4 */
+        { "\xc3.x", NULL },
+        { "[1.2.3.4]", NULL },
+    };
+
+    for (i = 0; i < COUNT(rows); i++) {
+        n = jm_domain_key(
+            (jm_str_t){ (u_char *) rows[i].text, strlen(rows[i].text) }, key);
+
+        if (rows[i].key == NULL) {
+            assert_int_equal(n, -1);
+        } else {
+            assert_int_equal(n, (ssize_t) strlen(rows[i].key));
+            assert_memory_equal(key, rows[i].key, n);
+        }
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_nul),       cmocka_unit_test(test_path),
-        cmocka_unit_test(test_route_bad), cmocka_unit_test(test_special),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_alias),
-        cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_nul),        cmocka_unit_test(test_path),
+        cmocka_unit_test(test_route_bad),  cmocka_unit_test(test_special),
+        cmocka_unit_test(test_limits),     cmocka_unit_test(test_alias),
+        cmocka_unit_test(test_domain),     cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_key_of_key), cmocka_unit_test(test_domain_key),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
