@@ -21,13 +21,13 @@
 #define NGX_HTTP_JUNKMAIL_EXPIRY_MIN 60 /* of an address, seconds */
 
 typedef struct {
-    ngx_flag_t api;            /* junkmail_api */
-    ngx_flag_t registration;   /* junkmail_registration, on */
-    ngx_int_t  rate;           /* junkmail_rate_limit, 600r/m; 0: off */
-    time_t     default_expiry; /* junkmail_default_expiry, 30d */
-    time_t     max_expiry;     /* junkmail_max_expiry, 30d */
-    ngx_msec_t push_ping;      /* junkmail_push_ping, 30s */
-    ngx_msec_t push_jitter;    /* junkmail_push_jitter, 10s */
+    ngx_flag_t               api;            /* junkmail_api */
+    ngx_flag_t               registration;   /* junkmail_registration, on */
+    ngx_junkmail_rate_conf_t rate;           /* junkmail_rate_limit, 600r/m */
+    time_t                   default_expiry; /* junkmail_default_expiry, 30d */
+    time_t                   max_expiry;     /* junkmail_max_expiry, 30d */
+    ngx_msec_t               push_ping;      /* junkmail_push_ping, 30s */
+    ngx_msec_t               push_jitter;    /* junkmail_push_jitter, 10s */
 } ngx_http_junkmail_loc_conf_t;
 
 typedef struct ngx_http_junkmail_ctx_s ngx_http_junkmail_ctx_t;

@@ -13,10 +13,10 @@
 #include "ngx_junkmail_api.h"
 #include "ngx_junkmail_hub.h"
 #include "ngx_junkmail_redis.h"
+#include "ngx_junkmail_stats.h"
 
 
-#define NGX_HTTP_JUNKMAIL_RATE_PERIOD 60 /* seconds */
-#define NGX_HTTP_JUNKMAIL_EXPIRY      (30 * 24 * 3600)
+#define NGX_HTTP_JUNKMAIL_EXPIRY (30 * 24 * 3600)
 
 
 static ngx_int_t  ngx_http_junkmail_handler(ngx_http_request_t *r);
@@ -34,8 +34,9 @@ static char *ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent,
                                               void *child);
 static char *ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
                                            void *conf);
-static char *ngx_http_junkmail_rate_limit(ngx_conf_t *cf, ngx_command_t *cmd,
-                                          void *conf);
+static ngx_int_t ngx_http_junkmail_variable_counters(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_junkmail_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_junkmail_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_junkmail_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_junkmail_exit_process(ngx_cycle_t *cycle);
@@ -132,7 +133,8 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
     { ngx_string("junkmail_rate_limit"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_TAKE1,
-      ngx_http_junkmail_rate_limit, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+      ngx_junkmail_rate_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, rate), NULL },
 
     { ngx_string("junkmail_default_expiry"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
@@ -162,8 +164,23 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
 };
 
 
+#define NGX_HTTP_JUNKMAIL_VARIABLE(name, get)                                 \
+    {                                                                         \
+        ngx_string(name), NULL, get, 0, NGX_HTTP_VAR_NOCACHEABLE, 0           \
+    }
+
+static ngx_http_variable_t ngx_http_junkmail_variables[] = {
+
+    /* Every counter, a line each. */
+    NGX_HTTP_JUNKMAIL_VARIABLE("junkmail_counters",
+                               ngx_http_junkmail_variable_counters),
+
+    ngx_http_null_variable
+};
+
+
 static ngx_http_module_t ngx_http_junkmail_module_ctx = {
-    NULL,                                /* preconfiguration */
+    ngx_http_junkmail_preconfiguration,  /* preconfiguration */
     ngx_http_junkmail_postconfiguration, /* postconfiguration */
     NULL,                                /* create main configuration */
     NULL,                                /* init main configuration */
@@ -403,12 +420,12 @@ ngx_http_junkmail_identify(ngx_http_request_t *r, ngx_str_t *text)
 
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
 
-    if (jlcf->rate == 0) {
+    if (jlcf->rate.limit == 0) {
         return NGX_OK;
     }
 
-    rc = ngx_junkmail_rate(&ctx->keyhash, jlcf->rate,
-                           NGX_HTTP_JUNKMAIL_RATE_PERIOD, &ctx->rate);
+    rc = ngx_junkmail_rate(&ctx->keyhash, jlcf->rate.limit, jlcf->rate.period,
+                           &ctx->rate);
     ctx->rated = 1;
 
     return rc;
@@ -554,7 +571,7 @@ ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf)
      */
 
     jlcf->registration = NGX_CONF_UNSET;
-    jlcf->rate = NGX_CONF_UNSET;
+    jlcf->rate.period = NGX_CONF_UNSET;
     jlcf->default_expiry = NGX_CONF_UNSET;
     jlcf->max_expiry = NGX_CONF_UNSET;
     jlcf->push_ping = NGX_CONF_UNSET_MSEC;
@@ -573,7 +590,7 @@ ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t *clcf;
 
     ngx_conf_merge_value(conf->registration, prev->registration, 1);
-    ngx_conf_merge_value(conf->rate, prev->rate, 600);
+    ngx_junkmail_merge_rate_value(conf->rate, prev->rate, 600, 60);
     ngx_conf_merge_sec_value(conf->max_expiry, prev->max_expiry,
                              NGX_HTTP_JUNKMAIL_EXPIRY);
     ngx_conf_merge_sec_value(
@@ -648,48 +665,6 @@ ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
-ngx_http_junkmail_rate_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_junkmail_loc_conf_t *jlcf = conf;
-
-    ngx_int_t  n;
-    ngx_str_t *value;
-
-    if (jlcf->rate != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-        jlcf->rate = 0;
-        return NGX_CONF_OK;
-    }
-
-    n = NGX_ERROR;
-
-    if (value[1].len > 3
-        && ngx_strcmp(value[1].data + value[1].len - 3, "r/m") == 0)
-    {
-        n = ngx_atoi(value[1].data, value[1].len - 3);
-    }
-
-    if (n <= 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"junkmail_rate_limit\" takes \"off\" or a number "
-                           "of requests a minute, as in \"600r/m\", not "
-                           "\"%V\"",
-                           &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    jlcf->rate = n;
-
-    return NGX_CONF_OK;
-}
-
-
 ngx_msec_t
 ngx_http_junkmail_push_ping(ngx_http_request_t *r)
 {
@@ -709,6 +684,48 @@ ngx_http_junkmail_push_jitter(ngx_http_request_t *r)
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
 
     return jlcf->push_jitter;
+}
+
+
+static ngx_int_t
+ngx_http_junkmail_variable_counters(ngx_http_request_t        *r,
+                                    ngx_http_variable_value_t *v,
+                                    uintptr_t                  data)
+{
+    if (ngx_junkmail_get_conf(ngx_cycle)->zone == NULL) {
+        v->not_found = 1; /* no junkmail {} block */
+        return NGX_OK;
+    }
+
+    v->data = ngx_pnalloc(r->pool, NGX_JUNKMAIL_COUNTERS_SIZE);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = (unsigned) ngx_junkmail_counters(v->data);
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_junkmail_preconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_variable_t *var, *v;
+
+    for (v = ngx_http_junkmail_variables; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -25,7 +25,6 @@
     "\"keys:manage\"]"
 
 
-static ngx_str_t ngx_junkmail_client(ngx_http_request_t *r);
 static void      ngx_junkmail_account_created(ngx_http_request_t      *r,
                                               ngx_http_junkmail_ctx_t *ctx,
                                               redisReply              *reply);
@@ -46,13 +45,14 @@ ngx_int_t
 ngx_junkmail_api_account_create(ngx_http_request_t      *r,
                                 ngx_http_junkmail_ctx_t *ctx)
 {
-    char                          account[JM_ACCOUNT_LEN + 1];
-    char                          id[JM_UUID_LEN + 1];
-    u_char                       *text;
-    int64_t                       now;
-    ngx_int_t                     rc;
-    ngx_str_t                     client, member, argv[1];
-    ngx_junkmail_rate_t           rate;
+    char                account[JM_ACCOUNT_LEN + 1];
+    char                id[JM_UUID_LEN + 1];
+    u_char             *text, *last;
+    u_char              net[sizeof("account net ") + NGX_JUNKMAIL_CLIENT_ID];
+    int64_t             now;
+    ngx_int_t           rc;
+    ngx_str_t           client, member, argv[1];
+    ngx_junkmail_rate_t rate;
     ngx_http_junkmail_loc_conf_t *jlcf;
 
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
@@ -61,7 +61,9 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
         return ngx_http_junkmail_error(r, "REGISTRATION_CLOSED");
     }
 
-    client = ngx_junkmail_client(r);
+    last = ngx_cpymem(net, "account net ", sizeof("account net ") - 1);
+    client.data = net;
+    client.len = ngx_junkmail_client_id(r->connection->sockaddr, last) - net;
 
     if (ngx_junkmail_rate(&client, NGX_JUNKMAIL_API_ACCOUNTS,
                           NGX_JUNKMAIL_API_ACCOUNTS_PERIOD, &rate)
@@ -96,50 +98,6 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     }
 
     return ngx_junkmail_api_wait_write(r, rc);
-}
-
-
-/*
- * What accounts are counted by: an IPv4 address, the /64 of an IPv6 one, all
- * Unix sockets together.  It lies in the connection.
- */
-
-static ngx_str_t
-ngx_junkmail_client(ngx_http_request_t *r)
-{
-    ngx_str_t            client;
-    struct sockaddr     *sa;
-    struct sockaddr_in  *sin;
-    struct sockaddr_in6 *sin6;
-
-    sa = r->connection->sockaddr;
-
-    switch (sa->sa_family) {
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) sa;
-        client.data = (u_char *) &sin->sin_addr;
-        client.len = 4;
-        break;
-
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sa;
-        client.data = sin6->sin6_addr.s6_addr;
-        client.len = 8;
-
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            client.data += 12;
-            client.len = 4;
-        }
-
-        break;
-
-    default:
-        ngx_str_set(&client, "local");
-        break;
-    }
-
-    return client;
 }
 
 

@@ -22,6 +22,7 @@
 #include <ngx_event_connect.h>
 
 #include "ngx_junkmail_lmtp.h"
+#include "ngx_junkmail_stats.h"
 
 #include "jm_data.h"
 #include "jm_reply.h"
@@ -1042,6 +1043,8 @@ ngx_junkmail_lmtp_done(ngx_junkmail_lmtp_t *lmtp)
     }
 
     ngx_junkmail_lmtp_close(lmtp);
+
+    ngx_junkmail_count(NGX_JUNKMAIL_COUNT_HANDOFFS_2 + lmtp->code / 100 - 2);
 
     request->code = lmtp->code;
     request->handler(request->data);

@@ -16,12 +16,13 @@
 #define NGX_JUNKMAIL_ZONE_SIZE (4 * 1024 * 1024)
 
 
-static void *ngx_junkmail_create_conf(ngx_cycle_t *cycle);
-static char *ngx_junkmail_init_conf(ngx_cycle_t *cycle, void *conf);
-static char *ngx_junkmail_block(ngx_conf_t *cf, ngx_command_t *cmd,
-                                void *conf);
-static char *ngx_junkmail_redis(ngx_conf_t *cf, ngx_command_t *cmd,
-                                void *conf);
+static void     *ngx_junkmail_create_conf(ngx_cycle_t *cycle);
+static char     *ngx_junkmail_init_conf(ngx_cycle_t *cycle, void *conf);
+static ngx_int_t ngx_junkmail_init_process(ngx_cycle_t *cycle);
+static char     *ngx_junkmail_block(ngx_conf_t *cf, ngx_command_t *cmd,
+                                    void *conf);
+static char     *ngx_junkmail_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+                                    void *conf);
 static char *ngx_junkmail_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_junkmail_password(ngx_conf_t *cf, ngx_str_t *file,
                                        ngx_str_t *password);
@@ -60,7 +61,7 @@ ngx_module_t ngx_junkmail_module = { NGX_MODULE_V1,
                                      NGX_CORE_MODULE,
                                      NULL, /* init master */
                                      NULL, /* init module */
-                                     NULL, /* init process */
+                                     ngx_junkmail_init_process,
                                      NULL, /* init thread */
                                      NULL, /* exit thread */
                                      NULL, /* exit process */
@@ -117,6 +118,15 @@ ngx_junkmail_init_conf(ngx_cycle_t *cycle, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_init_process(ngx_cycle_t *cycle)
+{
+    ngx_junkmail_stats_start(cycle);
+
+    return NGX_OK;
 }
 
 

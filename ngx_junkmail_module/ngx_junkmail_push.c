@@ -576,10 +576,9 @@ ngx_junkmail_push_opened(ngx_junkmail_push_t *p, redisReply *reply,
 static ngx_int_t
 ngx_junkmail_push_take_places(ngx_http_request_t *r, ngx_junkmail_push_t *p)
 {
-    u_char                   text[sizeof("push key ") + JM_HASH_LEN];
-    u_char                   net[sizeof("push net ") + 16], *last;
-    ngx_str_t                id;
-    struct sockaddr         *sa;
+    u_char    text[sizeof("push key ") + JM_HASH_LEN];
+    u_char    net[sizeof("push net ") + NGX_JUNKMAIL_CLIENT_ID], *last;
+    ngx_str_t id;
     ngx_http_junkmail_ctx_t *ctx;
 
     ctx = ngx_http_junkmail_get_ctx(r);
@@ -593,24 +592,8 @@ ngx_junkmail_push_take_places(ngx_http_request_t *r, ngx_junkmail_push_t *p)
         return NGX_BUSY;
     }
 
-    sa = r->connection->sockaddr;
     last = ngx_cpymem(net, "push net ", sizeof("push net ") - 1);
-
-    switch (sa->sa_family) {
-
-    case AF_INET:
-        last = ngx_cpymem(last, &((struct sockaddr_in *) sa)->sin_addr, 4);
-        break;
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        last = ngx_cpymem(last, &((struct sockaddr_in6 *) sa)->sin6_addr, 8);
-        break;
-#endif
-
-    default: /* all of a Unix socket are one */
-        break;
-    }
+    last = ngx_junkmail_client_id(r->connection->sockaddr, last);
 
     id.data = net;
     id.len = last - net;

@@ -1,9 +1,13 @@
 /*
  * The one shared-memory zone: two tables of fixed size, allocated once when
- * the zone is made.  Windows count what a key or an address did lately; places
- * count the connections it holds now.  An entry is found in the bucket of its
- * hash, eight entries long, under the slab pool's mutex; every critical
- * section is a walk over one bucket.
+ * the zone is made, and the counters.  Windows count what a key or an address
+ * did lately; places count the connections it holds now.  An entry is found in
+ * the bucket of its hash under the slab pool's mutex; every critical section
+ * is a walk over one bucket.
+ *
+ * A place has an entry for each worker that holds some of it, so its buckets
+ * are longer.  A worker that is killed releases nothing: its entries are found
+ * when a place seems to be full, or when a worker gets its process id.
  *
  * The hash is MD5 with a secret of the zone's, so that nobody can choose ids
  * that meet in a bucket.  MD5 serves here for its spread, not for security.
@@ -19,10 +23,9 @@
 
 
 #define NGX_JUNKMAIL_STATS_WAYS 8
-
-/* A place that was not counted, because its bucket was full. */
-#define NGX_JUNKMAIL_STATS_NONE ((uint32_t) -1)
-
+#define NGX_JUNKMAIL_STATS_PLACES                                             \
+    64 /* workers, those of a reload included                                 \
+        */
 
 typedef struct {
     uint64_t hash;
@@ -40,6 +43,7 @@ typedef struct {
 
 
 typedef struct {
+    ngx_atomic_t                 counters[NGX_JUNKMAIL_COUNTERS];
     u_char                       secret[16];
     uint32_t                     windows; /* buckets, a power of two */
     uint32_t                     places;  /* the same */
@@ -49,11 +53,42 @@ typedef struct {
 
 
 static ngx_int_t ngx_junkmail_stats_init(ngx_shm_zone_t *zone, void *data);
-static uint32_t  ngx_junkmail_stats_buckets(size_t size, size_t entry);
+static uint32_t  ngx_junkmail_stats_buckets(size_t size, size_t bucket);
 static uint64_t  ngx_junkmail_stats_hash(ngx_junkmail_stats_t *stats,
                                          ngx_str_t *id, time_t period);
 static ngx_junkmail_stats_t *ngx_junkmail_stats(ngx_slab_pool_t **shpool);
-static ngx_uint_t ngx_junkmail_place_dead(ngx_junkmail_stats_place_t *place);
+static ngx_junkmail_stats_place_t *
+ngx_junkmail_place_bucket(ngx_junkmail_stats_t *stats, uint64_t hash);
+static ngx_uint_t ngx_junkmail_place_sum(ngx_junkmail_stats_place_t  *p,
+                                         uint64_t                     hash,
+                                         ngx_junkmail_stats_place_t **own);
+static void       ngx_junkmail_place_reap(ngx_junkmail_stats_place_t *p);
+
+
+static const char *ngx_junkmail_counter_names[] = {
+    "smtp_connections_total",
+    "smtp_refused_total{reason=\"rate\"}",
+    "smtp_refused_total{reason=\"address\"}",
+    "smtp_refused_total{reason=\"total\"}",
+    "smtp_refused_total{reason=\"limit_conn\"}",
+    "smtp_refused_total{reason=\"early\"}",
+    "smtp_ended_total{reason=\"errors\"}",
+    "smtp_ended_total{reason=\"unknown\"}",
+    "smtp_ended_total{reason=\"junk\"}",
+    "smtp_ended_total{reason=\"timeout\"}",
+    "smtp_ended_total{reason=\"slow\"}",
+    "smtp_ended_total{reason=\"shutdown\"}",
+    "smtp_transactions_total",
+    "smtp_messages_total",
+    "smtp_replies_total{class=\"2\"}",
+    "smtp_replies_total{class=\"3\"}",
+    "smtp_replies_total{class=\"4\"}",
+    "smtp_replies_total{class=\"5\"}",
+    "handoffs_total{class=\"2\"}",
+    NULL, /* 3, which no answer to a message is */
+    "handoffs_total{class=\"4\"}",
+    "handoffs_total{class=\"5\"}",
+};
 
 
 ngx_int_t
@@ -71,6 +106,57 @@ ngx_junkmail_stats_zone(ngx_conf_t *cf, ngx_junkmail_conf_t *jcf)
     jcf->zone->data = NULL;
 
     return NGX_OK;
+}
+
+
+char *
+ngx_junkmail_rate_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *p = conf;
+
+    ngx_int_t                 n;
+    ngx_str_t                *value;
+    ngx_junkmail_rate_conf_t *rate;
+
+    rate = (ngx_junkmail_rate_conf_t *) (p + cmd->offset);
+
+    if (rate->period != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    rate->limit = 0;
+    rate->period = 60;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    n = NGX_ERROR;
+
+    if (value[1].len > 3) {
+        p = (char *) value[1].data + value[1].len - 3;
+
+        if (ngx_strcmp(p, "r/h") == 0) {
+            rate->period = 3600;
+        }
+
+        if (rate->period == 3600 || ngx_strcmp(p, "r/m") == 0) {
+            n = ngx_atoi(value[1].data, value[1].len - 3);
+        }
+    }
+
+    if (n <= 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" takes \"off\" or a number a minute or an "
+                           "hour, as in \"60r/m\" or \"100r/h\", not \"%V\"",
+                           &cmd->name, &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    rate->limit = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -108,15 +194,16 @@ ngx_junkmail_stats_init(ngx_shm_zone_t *zone, void *data)
     half = zone->shm.size / 2;
 
     stats->windows = ngx_junkmail_stats_buckets(
-        half, sizeof(ngx_junkmail_stats_window_t));
+        half, sizeof(ngx_junkmail_stats_window_t) * NGX_JUNKMAIL_STATS_WAYS);
     stats->places = ngx_junkmail_stats_buckets(
-        half / 2, sizeof(ngx_junkmail_stats_place_t));
+        half / 2,
+        sizeof(ngx_junkmail_stats_place_t) * NGX_JUNKMAIL_STATS_PLACES);
 
     stats->window = ngx_slab_calloc(shpool, sizeof(ngx_junkmail_stats_window_t)
                                                 * NGX_JUNKMAIL_STATS_WAYS
                                                 * stats->windows);
     stats->place = ngx_slab_calloc(shpool, sizeof(ngx_junkmail_stats_place_t)
-                                               * NGX_JUNKMAIL_STATS_WAYS
+                                               * NGX_JUNKMAIL_STATS_PLACES
                                                * stats->places);
 
     if (stats->window == NULL || stats->place == NULL) {
@@ -131,13 +218,13 @@ ngx_junkmail_stats_init(ngx_shm_zone_t *zone, void *data)
 
 
 static uint32_t
-ngx_junkmail_stats_buckets(size_t size, size_t entry)
+ngx_junkmail_stats_buckets(size_t size, size_t bucket)
 {
     uint32_t n;
 
     n = 1;
 
-    while ((size_t) n * 2 * NGX_JUNKMAIL_STATS_WAYS * entry <= size) {
+    while ((size_t) n * 2 * bucket <= size) {
         n *= 2;
     }
 
@@ -242,76 +329,41 @@ ngx_int_t
 ngx_junkmail_place_take(ngx_str_t *id, ngx_uint_t limit, uint32_t *slot)
 {
     uint64_t                    hash;
-    ngx_int_t                   rc;
-    ngx_uint_t                  i, n, sum;
+    ngx_uint_t                  sum;
     ngx_slab_pool_t            *shpool;
     ngx_junkmail_stats_t       *stats;
-    ngx_junkmail_stats_place_t *p, *own, *empty;
+    ngx_junkmail_stats_place_t *p, *own;
 
     stats = ngx_junkmail_stats(&shpool);
     hash = ngx_junkmail_stats_hash(stats, id, 0);
-    n = (hash & (stats->places - 1)) * NGX_JUNKMAIL_STATS_WAYS;
-    p = &stats->place[n];
-
-    own = NULL;
-    empty = NULL;
-    sum = 0;
+    p = ngx_junkmail_place_bucket(stats, hash);
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    for (i = 0; i < NGX_JUNKMAIL_STATS_WAYS; i++) {
+    sum = ngx_junkmail_place_sum(p, hash, &own);
 
-        if (p[i].count != 0 && ngx_junkmail_place_dead(&p[i])) {
-            p[i].count = 0;
-        }
-
-        if (p[i].count == 0) {
-            empty = &p[i];
-            continue;
-        }
-
-        if (p[i].hash == hash) {
-            sum += p[i].count;
-
-            if (p[i].pid == (uint32_t) ngx_pid) {
-                own = &p[i];
-            }
-        }
+    if (sum >= limit || own == NULL) {
+        ngx_junkmail_place_reap(p);
+        sum = ngx_junkmail_place_sum(p, hash, &own);
     }
 
-    rc = NGX_BUSY;
-
     if (sum < limit) {
-        rc = NGX_OK;
-
-        if (own == NULL && empty != NULL) {
-            own = empty;
-            own->hash = hash;
-            own->pid = (uint32_t) ngx_pid;
-        }
 
         if (own != NULL) {
+            own->hash = hash;
+            own->pid = (uint32_t) ngx_pid;
             own->count++;
             *slot = (uint32_t) (own - stats->place);
 
         } else {
-            *slot = NGX_JUNKMAIL_STATS_NONE;
+            /* The bucket is full: not counted. */
+            *slot = NGX_JUNKMAIL_PLACE_NONE;
         }
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
 
-    return rc;
-}
-
-
-/* A worker that was killed has released nothing. */
-
-static ngx_uint_t
-ngx_junkmail_place_dead(ngx_junkmail_stats_place_t *place)
-{
-    return place->pid != (uint32_t) ngx_pid
-           && kill((pid_t) place->pid, 0) == -1 && ngx_errno == ESRCH;
+    return sum < limit ? NGX_OK : NGX_BUSY;
 }
 
 
@@ -321,7 +373,7 @@ ngx_junkmail_place_release(uint32_t slot)
     ngx_slab_pool_t      *shpool;
     ngx_junkmail_stats_t *stats;
 
-    if (slot == NGX_JUNKMAIL_STATS_NONE) {
+    if (slot == NGX_JUNKMAIL_PLACE_NONE) {
         return;
     }
 
@@ -336,4 +388,189 @@ ngx_junkmail_place_release(uint32_t slot)
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_junkmail_place_count(ngx_str_t *id)
+{
+    uint64_t                    hash;
+    ngx_uint_t                  sum;
+    ngx_slab_pool_t            *shpool;
+    ngx_junkmail_stats_t       *stats;
+    ngx_junkmail_stats_place_t *p, *own;
+
+    stats = ngx_junkmail_stats(&shpool);
+    hash = ngx_junkmail_stats_hash(stats, id, 0);
+    p = ngx_junkmail_place_bucket(stats, hash);
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    ngx_junkmail_place_reap(p);
+    sum = ngx_junkmail_place_sum(p, hash, &own);
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return sum;
+}
+
+
+static ngx_junkmail_stats_place_t *
+ngx_junkmail_place_bucket(ngx_junkmail_stats_t *stats, uint64_t hash)
+{
+    return &stats->place[(hash & (stats->places - 1))
+                         * NGX_JUNKMAIL_STATS_PLACES];
+}
+
+
+/*
+ * What all workers hold of `hash`; `own` is this worker's entry or else a free
+ * one, NULL when there is neither.
+ */
+
+static ngx_uint_t
+ngx_junkmail_place_sum(ngx_junkmail_stats_place_t *p, uint64_t hash,
+                       ngx_junkmail_stats_place_t **own)
+{
+    ngx_uint_t                  i, sum;
+    ngx_junkmail_stats_place_t *empty;
+
+    *own = NULL;
+    empty = NULL;
+    sum = 0;
+
+    for (i = 0; i < NGX_JUNKMAIL_STATS_PLACES; i++) {
+
+        if (p[i].count == 0) {
+            empty = &p[i];
+            continue;
+        }
+
+        if (p[i].hash == hash) {
+            sum += p[i].count;
+
+            if (p[i].pid == (uint32_t) ngx_pid) {
+                *own = &p[i];
+            }
+        }
+    }
+
+    if (*own == NULL) {
+        *own = empty;
+    }
+
+    return sum;
+}
+
+
+/*
+ * Frees what killed workers hold.  Workers share one user, so a process that
+ * may not be asked has been given the id since.
+ */
+
+static void
+ngx_junkmail_place_reap(ngx_junkmail_stats_place_t *p)
+{
+    ngx_uint_t i;
+
+    for (i = 0; i < NGX_JUNKMAIL_STATS_PLACES; i++) {
+        if (p[i].count != 0 && p[i].pid != (uint32_t) ngx_pid
+            && kill((pid_t) p[i].pid, 0) == -1)
+        {
+            p[i].count = 0;
+        }
+    }
+}
+
+
+void
+ngx_junkmail_stats_start(ngx_cycle_t *cycle)
+{
+    ngx_uint_t            i, n;
+    ngx_slab_pool_t      *shpool;
+    ngx_junkmail_conf_t  *jcf;
+    ngx_junkmail_stats_t *stats;
+
+    jcf = ngx_junkmail_get_conf(cycle);
+
+    if (jcf->zone == NULL) {
+        return;
+    }
+
+    stats = jcf->zone->data;
+    shpool = (ngx_slab_pool_t *) jcf->zone->shm.addr;
+    n = (ngx_uint_t) stats->places * NGX_JUNKMAIL_STATS_PLACES;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    for (i = 0; i < n; i++) {
+        if (stats->place[i].pid == (uint32_t) ngx_pid) {
+            stats->place[i].count = 0;
+        }
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+u_char *
+ngx_junkmail_client_id(struct sockaddr *sa, u_char *out)
+{
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6 *sin6;
+#endif
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        return ngx_cpymem(out, &((struct sockaddr_in *) sa)->sin_addr, 4);
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            return ngx_cpymem(out, &sin6->sin6_addr.s6_addr[12], 4);
+        }
+
+        return ngx_cpymem(out, &sin6->sin6_addr, 8);
+#endif
+
+    default: /* all of a Unix socket are one */
+        return out;
+    }
+}
+
+
+void
+ngx_junkmail_count(ngx_junkmail_counter_t counter)
+{
+    ngx_slab_pool_t      *shpool;
+    ngx_junkmail_stats_t *stats;
+
+    stats = ngx_junkmail_stats(&shpool);
+
+    (void) ngx_atomic_fetch_add(&stats->counters[counter], 1);
+}
+
+
+size_t
+ngx_junkmail_counters(u_char *out)
+{
+    u_char               *p;
+    ngx_uint_t            i;
+    ngx_slab_pool_t      *shpool;
+    ngx_junkmail_stats_t *stats;
+
+    stats = ngx_junkmail_stats(&shpool);
+    p = out;
+
+    for (i = 0; i < NGX_JUNKMAIL_COUNTERS; i++) {
+        if (ngx_junkmail_counter_names[i] != NULL) {
+            p = ngx_sprintf(p, "junkmail_%s %uA\n",
+                            ngx_junkmail_counter_names[i], stats->counters[i]);
+        }
+    }
+
+    return (size_t) (p - out);
 }

@@ -12,6 +12,47 @@
 
 #include "ngx_junkmail.h"
 
+/* Room for what ngx_junkmail_client_id() writes behind its prefix. */
+#define NGX_JUNKMAIL_CLIENT_ID 8
+
+/* What is counted since the binary was started; names in stats.c. */
+typedef enum {
+    NGX_JUNKMAIL_COUNT_CONNECTIONS = 0,
+    NGX_JUNKMAIL_COUNT_REFUSED_RATE, /* refused instead of greeted */
+    NGX_JUNKMAIL_COUNT_REFUSED_ADDRESS,
+    NGX_JUNKMAIL_COUNT_REFUSED_TOTAL,
+    NGX_JUNKMAIL_COUNT_REFUSED_LIMIT_CONN,
+    NGX_JUNKMAIL_COUNT_REFUSED_EARLY,
+    NGX_JUNKMAIL_COUNT_ENDED_ERRORS, /* ended by us */
+    NGX_JUNKMAIL_COUNT_ENDED_UNKNOWN,
+    NGX_JUNKMAIL_COUNT_ENDED_JUNK,
+    NGX_JUNKMAIL_COUNT_ENDED_TIMEOUT,
+    NGX_JUNKMAIL_COUNT_ENDED_SLOW,
+    NGX_JUNKMAIL_COUNT_ENDED_SHUTDOWN,
+    NGX_JUNKMAIL_COUNT_TRANSACTIONS,
+    NGX_JUNKMAIL_COUNT_MESSAGES,
+    NGX_JUNKMAIL_COUNT_REPLIES_2, /* by class, in order */
+    NGX_JUNKMAIL_COUNT_REPLIES_3,
+    NGX_JUNKMAIL_COUNT_REPLIES_4,
+    NGX_JUNKMAIL_COUNT_REPLIES_5,
+    NGX_JUNKMAIL_COUNT_HANDOFFS_2, /* by the class of the answer, in order */
+    NGX_JUNKMAIL_COUNT_HANDOFFS_4 = NGX_JUNKMAIL_COUNT_HANDOFFS_2 + 2,
+    NGX_JUNKMAIL_COUNT_HANDOFFS_5,
+    NGX_JUNKMAIL_COUNTERS
+} ngx_junkmail_counter_t;
+
+/* Room for what ngx_junkmail_counters() writes. */
+#define NGX_JUNKMAIL_COUNTERS_SIZE (NGX_JUNKMAIL_COUNTERS * 80)
+
+/* No place: releasing it does nothing. */
+#define NGX_JUNKMAIL_PLACE_NONE ((uint32_t) -1)
+
+/* A directive that takes "off" or a number as in 60r/m or 100r/h. */
+typedef struct {
+    ngx_uint_t limit;  /* 0: off */
+    time_t     period; /* seconds */
+} ngx_junkmail_rate_conf_t;
+
 typedef struct {
     ngx_uint_t limit;
     ngx_uint_t remaining;
@@ -20,6 +61,31 @@ typedef struct {
 
 /* At configuration time, once. */
 ngx_int_t ngx_junkmail_stats_zone(ngx_conf_t *cf, ngx_junkmail_conf_t *jcf);
+
+/* Sets a field of type ngx_junkmail_rate_conf_t, unset by its period. */
+char *ngx_junkmail_rate_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+#define ngx_junkmail_merge_rate_value(conf, prev, number, seconds)            \
+    if ((conf).period == NGX_CONF_UNSET) {                                    \
+        (conf) = (prev);                                                      \
+    }                                                                         \
+    if ((conf).period == NGX_CONF_UNSET) {                                    \
+        (conf).limit = (number);                                              \
+        (conf).period = (seconds);                                            \
+    }
+
+/*
+ * A worker begins: what a killed one with the same process id held is
+ * released.
+ */
+void ngx_junkmail_stats_start(ngx_cycle_t *cycle);
+
+/*
+ * Writes to `out` the part of an address that is one client to every limit:
+ * an IPv4 address, the /64 of an IPv6 one, nothing of a Unix socket.  Returns
+ * the end of it.
+ */
+u_char *ngx_junkmail_client_id(struct sockaddr *sa, u_char *out);
 
 /*
  * Counts one event of `id` (any bytes; hashed) in a fixed window of `period`
@@ -37,5 +103,17 @@ ngx_int_t ngx_junkmail_rate(ngx_str_t *id, ngx_uint_t limit, time_t period,
 ngx_int_t ngx_junkmail_place_take(ngx_str_t *id, ngx_uint_t limit,
                                   uint32_t *slot);
 void      ngx_junkmail_place_release(uint32_t slot);
+
+/* How many places `id` has taken, in all workers. */
+ngx_uint_t ngx_junkmail_place_count(ngx_str_t *id);
+
+/* Adds one to a counter; never waits. */
+void ngx_junkmail_count(ngx_junkmail_counter_t counter);
+
+/*
+ * Every counter as a line of Prometheus' text format, for whoever shows them;
+ * `out` has room for NGX_JUNKMAIL_COUNTERS_SIZE.  Returns the length.
+ */
+size_t ngx_junkmail_counters(u_char *out);
 
 #endif /* _NGX_JUNKMAIL_STATS_H_INCLUDED_ */
