@@ -1,11 +1,13 @@
 /*
- * One-time codes (extract.h): four to eight digits, or a short mix of letters
- * and digits, near words that announce a code in English, German, French,
- * Spanish, Italian, Portuguese, Dutch or Polish.  Every candidate gets points
- * for the words around it; words that announce another kind of number (an
- * order, a price, a telephone) take them away.  Reads the subject and the
+ * Codes and links (extract.h).  A code is four to eight digits, or a short mix
+ * of letters and digits, near words that announce a code in English, German,
+ * French, Spanish, Italian, Portuguese, Dutch or Polish.  Every candidate gets
+ * points for the words around it; words that announce another kind of number
+ * (an order, a price, a telephone) take them away.  Reads the subject and the
  * text's beginning; allocates in the message's arena.
  */
+
+#define _GNU_SOURCE /* memmem */
 
 #include "extract.h"
 
@@ -27,13 +29,22 @@
 #define JM_CODE_REACH       40
 #define JM_CODE_REACH_ALONE 8
 
+/* Points off for a word of another line or sentence, another paragraph. */
+#define JM_CODE_FENCE     20
+#define JM_CODE_PARAGRAPH 40
+
+/* Links: so many, and of text and address so many bytes each. */
+#define JM_LINK_LOOKED_AT 200
+#define JM_LINK_TEXT      300
+
 #define JM_KEY_END   1 /* must end at a word's end too */
 #define JM_KEY_INNER 2 /* may be the tail of a longer word */
 
 typedef struct {
     const char *word; /* folded as jm_fold() does */
-    int         points;
-    int         flags;
+    uint8_t     len;
+    int8_t      points; /* negative: for a number of another kind */
+    uint8_t     flags;
 } jm_code_key_t;
 
 typedef struct {
@@ -59,118 +70,31 @@ typedef struct {
 
 
 static const jm_code_key_t jm_code_keys[] = {
-    { "verification code", 55, 0 },
-    { "security code", 55, 0 },
-    { "confirmation code", 55, 0 },
-    { "authentication code", 55, 0 },
-    { "access code", 50, 0 },
-    { "login code", 55, 0 },
-    { "log-in code", 55, 0 },
-    { "sign-in code", 55, 0 },
-    { "sign in code", 55, 0 },
-    { "one-time", 50, 0 },
-    { "one time", 45, 0 },
-    { "single-use", 45, 0 },
-    { "passcode", 55, JM_KEY_END },
-    { "otp", 55, JM_KEY_END },
-    { "2fa", 50, JM_KEY_END },
-    { "pin", 45, JM_KEY_END },
-    { "tan", 40, JM_KEY_END },
-    { "code", 40, JM_KEY_END | JM_KEY_INNER },
-    { "codes", 15, JM_KEY_END },
-    { "token", 30, JM_KEY_END },
-    { "einmalpasswort", 55, 0 },
-    { "einmalkennwort", 55, 0 },
-    { "kennzahl", 30, 0 },
-    { "code de verification", 55, 0 },
-    { "code de securite", 55, 0 },
-    { "code de confirmation", 55, 0 },
-    { "mot de passe a usage unique", 55, 0 },
-    { "codigo", 45, JM_KEY_END },
-    { "clave", 40, JM_KEY_END },
-    { "senha", 35, JM_KEY_END },
-    { "codice", 45, JM_KEY_END },
-    { "kod", 45, JM_KEY_END },
-    { "kodu", 40, JM_KEY_END },
-    { "haslo jednorazowe", 55, 0 },
-    { "eenmalig", 45, 0 },
-    { "verif", 25, 0 },
-    { "confirm", 20, 0 },
-    { "bestatig", 20, 0 },
-    { "weryfik", 25, 0 },
-    { "authenti", 20, 0 },
-    { "autentica", 20, 0 },
-    { "log in", 15, 0 },
-    { "login", 15, 0 },
-    { "sign in", 15, 0 },
-    { "anmeld", 15, 0 },
-    { "connexion", 15, 0 },
-    { "passwor", 15, 0 },
+#define END                       JM_KEY_END
+#define INNER                     JM_KEY_INNER
+#define WORD(word, points, flags) { word, sizeof(word) - 1, points, flags },
+#define OTHER(word, flags)        { word, sizeof(word) - 1, -1, flags },
+#define ACTION(word)
+#define LEAVE(word)
+#include "extract_words.def"
+};
 
-    /* Numbers of another kind. */
-    { "order", -1, 0 },
-    { "bestell", -1, 0 },
-    { "commande", -1, 0 },
-    { "pedido", -1, 0 },
-    { "ordine", -1, 0 },
-    { "encomenda", -1, 0 },
-    { "zamowieni", -1, 0 },
-    { "invoice", -1, 0 },
-    { "rechnung", -1, 0 },
-    { "facture", -1, 0 },
-    { "factura", -1, 0 },
-    { "fattura", -1, 0 },
-    { "fatura", -1, 0 },
-    { "factuur", -1, 0 },
-    { "faktur", -1, 0 },
-    { "track", -1, 0 },
-    { "sendung", -1, 0 },
-    { "ticket", -1, 0 },
-    { "reference", -1, 0 },
-    { "booking", -1, 0 },
-    { "buchung", -1, 0 },
-    { "customer", -1, 0 },
-    { "kundennummer", -1, 0 },
-    { "phone", -1, 0 },
-    { "telefon", -1, 0 },
-    { "tel", -1, JM_KEY_END },
-    { "call", -1, JM_KEY_END },
-    { "fax", -1, JM_KEY_END },
-    { "zip", -1, 0 },
-    { "plz", -1, JM_KEY_END },
-    { "postal", -1, 0 },
-    { "postcode", -1, 0 },
-    { "promo", -1, 0 },
-    { "coupon", -1, 0 },
-    { "discount", -1, 0 },
-    { "voucher", -1, 0 },
-    { "gutschein", -1, 0 },
-    { "rabatt", -1, 0 },
-    { "descuento", -1, 0 },
-    { "sconto", -1, 0 },
-    { "desconto", -1, 0 },
-    { "korting", -1, 0 },
-    { "rabat", -1, 0 },
-    { "reduction", -1, 0 },
-    { "ending in", -1, 0 },
-    { "copyright", -1, 0 },
-    { "\xc2\xa9", -1, 0 },
-    { "autorisatiecode", -1, 0 }, /* of a card payment */
-    { "error code", -1, 0 },
-    { "area code", -1, 0 },
-    { "country code", -1, 0 },
-    { "barcode", -1, 0 },
-    { "qr code", -1, 0 },
-    { "qr-code", -1, 0 },
-    { "status code", -1, 0 },
-    { "source code", -1, 0 },
-    { "dress code", -1, 0 },
-    { "sort code", -1, 0 },
-    { "amount", -1, 0 },
-    { "betrag", -1, 0 },
-    { "total", -1, 0 },
-    { "suite", -1, 0 },
-    { "street", -1, 0 },
+static const char *const jm_link_action[] = {
+#define WORD(word, points, flags)
+#define OTHER(word, flags)
+#define ACTION(word) word,
+#define LEAVE(word)
+#include "extract_words.def"
+    NULL
+};
+
+static const char *const jm_link_leave[] = {
+#define WORD(word, points, flags)
+#define OTHER(word, flags)
+#define ACTION(word)
+#define LEAVE(word) word,
+#include "extract_words.def"
+    NULL
 };
 
 #define JM_CODE_KEYS (sizeof(jm_code_keys) / sizeof(jm_code_keys[0]))
@@ -196,63 +120,99 @@ static int
 jm_code_key_at(const jm_code_key_t *key, const u_char *text, const u_char *p,
                const u_char *end)
 {
-    size_t len;
-
-    len = strlen(key->word);
-
-    return (size_t) (end - p) >= len && memcmp(p, key->word, len) == 0
+    return *p == (u_char) key->word[0] && (size_t) (end - p) >= key->len
+           && memcmp(p, key->word, key->len) == 0
            && ((key->flags & JM_KEY_INNER) || p == text
                || !jm_code_alnum(p[-1]))
-           && (!(key->flags & JM_KEY_END) || p + len == end
-               || !jm_code_alnum(p[len]));
+           && (!(key->flags & JM_KEY_END) || p + key->len == end
+               || !jm_code_alnum(p[key->len]));
+}
+
+
+/* The longest key at `p`, or NULL. */
+static const jm_code_key_t *
+jm_code_key(const u_char *text, const u_char *p, const u_char *end)
+{
+    size_t               i;
+    const jm_code_key_t *key;
+
+    key = NULL;
+
+    for (i = 0; i < JM_CODE_KEYS; i++) {
+        if (jm_code_key_at(&jm_code_keys[i], text, p, end)
+            && (key == NULL || jm_code_keys[i].len > key->len))
+        {
+            key = &jm_code_keys[i];
+        }
+    }
+
+    return key;
+}
+
+
+/* "Dear customer, 123456 is ...": what stands before a comma or a full stop
+ * does not say what the number is. */
+static int
+jm_code_parted(const u_char *p, const u_char *end)
+{
+    for (/* void */; p < end; p++) {
+        if (strchr(",;.!?", *p) != NULL && (p + 1 == end || p[1] <= ' ')) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
 /*
  * The points of the words in a folded context, at whose one end the candidate
- * stands.  A word that announces another number counts, within
- * `reach` bytes, when none for a code stands nearer; a tie ("promo code" and
- * the "code" in it) goes against.
+ * stands; words that begin before `fence` are `apart` points less worth.  A
+ * word that announces another number counts, within `reach` bytes, when none
+ * for a code stands nearer; a tie ("promo code" and the "code" in it) goes
+ * against.
  */
 static int
-jm_code_context(const u_char *text, size_t len, int before, int reach)
+jm_code_context(const u_char *text, size_t len, size_t fence, int apart,
+                int before, int reach)
 {
     int                  points, best, bad, good, distance;
-    size_t               i;
-    const u_char        *p, *end;
+    const u_char        *p, *end, *covered;
     const jm_code_key_t *key;
 
     best = 0;
     bad = 1000;
     good = 1000;
     end = text + len;
+    covered = text;
 
     for (p = text; p < end; p++) {
-        for (i = 0; i < JM_CODE_KEYS; i++) {
-            key = &jm_code_keys[i];
+        key = jm_code_key(text, p, end);
 
-            if (*p != (u_char) key->word[0]
-                || !jm_code_key_at(key, text, p, end)) {
-                continue;
+        if (key == NULL || p + key->len <= covered) {
+            continue;
+        }
+
+        covered = p + key->len;
+        distance = before ? end - covered : p - text;
+
+        if (key->points < 0) {
+            if (distance < bad && !(before && jm_code_parted(covered, end))) {
+                bad = distance;
             }
 
-            distance = before ? end - p - (ssize_t) strlen(key->word)
-                              : p - text;
+            continue;
+        }
 
-            if (key->points < 0) {
-                bad = distance < bad ? distance : bad;
-                continue;
-            }
+        points = key->points + 40 - distance * 2 / 5
+                 - ((size_t) (p - text) < fence ? apart : 0);
 
-            points = key->points + 40 - distance * 2 / 5;
+        if (points > best) {
+            best = points;
+        }
 
-            if (points > best) {
-                best = points;
-            }
-
-            if (key->points >= 40 && distance < good) {
-                good = distance;
-            }
+        if (key->points >= 40 && distance < good) {
+            good = distance;
         }
     }
 
@@ -264,14 +224,32 @@ jm_code_context(const u_char *text, size_t len, int before, int reach)
 }
 
 
+/* Where the line or the sentence that `end` stands in begins. */
+static const u_char *
+jm_code_sentence(const u_char *p, const u_char *end)
+{
+    const u_char *s;
+
+    for (s = end; s > p; s--) {
+        if (s[-1] == '\n'
+            || (s - p > 1 && s[-1] == ' ' && strchr(".!?", s[-2]) != NULL))
+        {
+            break;
+        }
+    }
+
+    return s;
+}
+
+
 static int
 jm_code_around(const u_char *start, const u_char *end, const u_char *from,
-               const u_char *to, int reach)
+               const u_char *to, int alone)
 {
-    int           before, after;
-    size_t        len;
+    int           before, after, apart;
+    size_t        len, fence;
     u_char        folded[JM_CODE_BEFORE];
-    const u_char *p;
+    const u_char *p, *sentence;
 
     p = start - from > JM_CODE_BEFORE ? start - JM_CODE_BEFORE : from;
 
@@ -279,6 +257,9 @@ jm_code_around(const u_char *start, const u_char *end, const u_char *from,
         p++;
     }
 
+    sentence = alone ? p : jm_code_sentence(p, start);
+    fence = jm_fold((jm_str_t){ (u_char *) p, sentence - p }, folded,
+                    sizeof(folded));
     len = jm_fold((jm_str_t){ (u_char *) p, start - p }, folded,
                   sizeof(folded));
 
@@ -286,7 +267,11 @@ jm_code_around(const u_char *start, const u_char *end, const u_char *from,
         len--;
     }
 
-    before = jm_code_context(folded, len, 1, reach);
+    apart = sentence - from > 1 && sentence[-1] == '\n' && sentence[-2] == '\n'
+                ? JM_CODE_PARAGRAPH
+                : JM_CODE_FENCE;
+    before = jm_code_context(folded, len, fence, apart, 1,
+                             alone ? JM_CODE_REACH_ALONE : JM_CODE_REACH);
 
     /* "123456 is your code": the sentence only. */
 
@@ -299,7 +284,7 @@ jm_code_around(const u_char *start, const u_char *end, const u_char *from,
 
     len = jm_fold((jm_str_t){ (u_char *) end, p - end }, folded,
                   sizeof(folded));
-    after = jm_code_context(folded, len, 0, JM_CODE_REACH) - 10;
+    after = jm_code_context(folded, len, 0, 0, 0, JM_CODE_REACH) - 10;
 
     return before < 0 ? before : before > after ? before : after;
 }
@@ -333,6 +318,20 @@ jm_code_year(const jm_code_t *code)
     return code->len == 4
            && (memcmp(code->code, "19", 2) == 0
                || memcmp(code->code, "20", 2) == 0);
+}
+
+
+/* "05-03-24": more likely a day. */
+static int
+jm_code_day(const jm_code_t *code, size_t width)
+{
+    int one, two;
+
+    one = (code->code[0] - '0') * 10 + code->code[1] - '0';
+    two = (code->code[2] - '0') * 10 + code->code[3] - '0';
+
+    return code->len == 6 && width == 8 && one != 0 && two != 0
+           && ((one <= 31 && two <= 12) || (one <= 12 && two <= 31));
 }
 
 
@@ -383,15 +382,12 @@ jm_code_judge(jm_codes_t *codes, jm_code_t *code, const u_char *start,
     }
 
     alone = jm_code_alone(start, end, from, to);
-    code->points = codes->bonus
-                   + jm_code_around(start, end, from, to,
-                                    alone ? JM_CODE_REACH_ALONE
-                                          : JM_CODE_REACH);
+    code->points = codes->bonus + jm_code_around(start, end, from, to, alone);
 
     if (alone) {
         code->points += 30;
 
-    } else if (jm_code_year(code)) {
+    } else if (jm_code_year(code) || jm_code_day(code, end - start)) {
         code->points -= 40;
     }
 
@@ -596,12 +592,16 @@ jm_code_spaced(jm_code_t *code, jm_code_word_t *word, const u_char *end)
 }
 
 
+/* What is counted, not typed: money, points. */
 static int
-jm_code_currency(const jm_code_word_t *word)
+jm_code_unit(const jm_code_word_t *word)
 {
     size_t             i, len;
-    static const char *names[] = { "EUR", "USD",  "GBP",   "PLN", "CHF",
-                                   "BRL", "Euro", "euros", "zl" };
+    static const char *names[] = { "EUR",    "USD",    "GBP",    "PLN",
+                                   "CHF",    "BRL",    "Euro",   "euro",
+                                   "euros",  "zl",     "points", "Punkte",
+                                   "puntos", "punti",  "pontos", "punten",
+                                   "miles",  "Meilen", "credits" };
 
     len = word->end - word->start;
 
@@ -619,7 +619,7 @@ jm_code_currency(const jm_code_word_t *word)
 static void
 jm_code_scan(jm_codes_t *codes, jm_str_t text)
 {
-    int            number; /* the word before was a number or a currency */
+    int            number; /* the word before was a number or a unit */
     jm_code_t      code;
     const u_char  *p, *end, *start;
     jm_code_word_t word, next;
@@ -642,17 +642,88 @@ jm_code_scan(jm_codes_t *codes, jm_str_t text)
                    && jm_code_shape(&code, word.start, word.end)
                    && !(jm_code_next(&next, word.next, end)
                         && *word.next != '\n'
-                        && (jm_code_all_digits(&next)
-                            || jm_code_currency(&next)
+                        && (jm_code_all_digits(&next) || jm_code_unit(&next)
                             || (next.marked && next.start == next.end))))
         {
             jm_code_judge(codes, &code, start, word.end, text.data, end);
         }
 
         number = word.next < end && *word.next != '\n' && *word.next != '\r'
-                 && (jm_code_all_digits(&word) || jm_code_currency(&word)
+                 && (jm_code_all_digits(&word) || jm_code_unit(&word)
                      || (word.marked && word.start == word.end));
         p = word.next;
+    }
+}
+
+
+/* How many of the words of one kind are in a folded text. */
+static int
+jm_link_words(const char *const *words, jm_str_t text)
+{
+    int n;
+
+    for (n = 0; *words != NULL; words++) {
+        n += text.len != 0
+             && memmem(text.data, text.len, *words, strlen(*words)) != NULL;
+    }
+
+    return n;
+}
+
+
+/* What speaks for a link as the one that the mail was sent for. */
+static int
+jm_link_points(const jm_link_t *link)
+{
+    int      action, leave;
+    jm_str_t text, href;
+    u_char   folded[JM_LINK_TEXT], address[JM_LINK_TEXT];
+
+    if (link->href.len < 5 || memcmp(link->href.data, "http", 4) != 0) {
+        return 0;
+    }
+
+    text.data = folded;
+    text.len = jm_fold(link->text, folded, sizeof(folded));
+    href.data = address;
+    href.len = jm_fold(link->href, address, sizeof(address));
+
+    leave = jm_link_words(jm_link_leave, text)
+            + jm_link_words(jm_link_leave, href);
+    action = 2 * jm_link_words(jm_link_action, text)
+             + jm_link_words(jm_link_action, href);
+
+    return leave != 0 ? 0 : action;
+}
+
+
+/* Puts the link to confirm, to sign in or to reset in front, if there is one;
+ * the order of the others stays. */
+void
+jm_extract_links(jm_message_t *m)
+{
+    int       points, most;
+    size_t    i, best, n;
+    jm_link_t link;
+
+    n = m->clean.nlinks < JM_LINK_LOOKED_AT ? m->clean.nlinks
+                                            : JM_LINK_LOOKED_AT;
+    most = 0;
+    best = 0;
+
+    for (i = 0; i < n; i++) {
+        points = jm_link_points(&m->clean.links[i]);
+
+        if (points > most) {
+            most = points;
+            best = i;
+        }
+    }
+
+    if (best != 0) {
+        link = m->clean.links[best];
+        memmove(m->clean.links + 1, m->clean.links, best * sizeof(jm_link_t));
+        m->clean.links[0] = link;
     }
 }
 
@@ -669,6 +740,14 @@ jm_extract_codes(jm_message_t *m)
     jm_code_scan(&codes, m->subject);
     codes.bonus = 0;
     jm_code_scan(&codes, jm_charset_trim(m->text, JM_CODE_SOURCE));
+
+    /* Some say the code in their HTML only. */
+
+    if (codes.nfound == 0 && m->html.data != NULL
+        && m->clean.text.data != m->text.data)
+    {
+        jm_code_scan(&codes, jm_charset_trim(m->clean.text, JM_CODE_SOURCE));
+    }
 
     m->codes = jm_arena_alloc(m->arena, JM_CODE_MAX * sizeof(jm_str_t));
     m->ncodes = codes.nfound;

@@ -1,6 +1,6 @@
 /*
- * Finds what a person looks for in a mail: one-time codes.  Called by
- * message.c after the text is known; fills m->codes.
+ * Finds what a person looks for in a mail: one-time codes, and the link to
+ * click.  Called by message.c when text and links are known.
  */
 
 #ifndef JM_EXTRACT_H
@@ -8,6 +8,10 @@
 
 #include "message.h"
 
+/* Fills m->codes, best first. */
 void jm_extract_codes(jm_message_t *m);
+
+/* Orders m->clean.links: the link to confirm, log in or reset comes first. */
+void jm_extract_links(jm_message_t *m);
 
 #endif /* JM_EXTRACT_H */

@@ -330,6 +330,7 @@ jm_message_read(jm_message_t *m, jm_arena_t *arena, jm_str_t raw)
 
     m->preview = jm_message_preview(arena, m->text);
     jm_extract_codes(m);
+    jm_extract_links(m);
 }
 
 
