@@ -649,10 +649,25 @@ static int
 jm_admin_new_account(jm_admin_t *admin, const jm_key_t *key)
 {
     char             id[JM_UUID_LEN + 1];
+    jm_str_t         a;
     jm_store_reply_t reply;
+
+    a.data = (u_char *) key->account;
+    a.len = JM_ACCOUNT_LEN;
 
     if (jm_uuid7(jm_now_ms(), id) != 0) {
         return jm_admin_fail("no random numbers: %s", strerror(errno));
+    }
+
+    /* What is due comes first, so that the reaper never misses an account. */
+
+    if (jm_store_call(admin->store, &reply,
+                      "FCALL jm_due_add 1 " JM_KEY_EXPIRE " account:%s %lld",
+                      jm_shard(a), key->account,
+                      (long long) jm_now_ms() + JM_ADMIN_PENDING)
+        != JM_STORE_OK)
+    {
+        return jm_admin_store_failed(admin);
     }
 
     if (jm_store_call(admin->store, &reply,

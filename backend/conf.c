@@ -85,6 +85,10 @@ static const jm_conf_option_t jm_conf_options[] = {
       64 * 1024, 64 * 1024 * 1024 },
     { "keep_originals", JM_CONF_FLAG, offsetof(jm_conf_t, keep_originals),
       "on", 0, 0 },
+    { "bin_days", JM_CONF_COUNT, offsetof(jm_conf_t, bin_days), "7", 0,
+      36500 },
+    { "idle_days", JM_CONF_COUNT, offsetof(jm_conf_t, idle_days), "30", 0,
+      36500 },
 };
 
 #define JM_CONF_OPTIONS (sizeof(jm_conf_options) / sizeof(jm_conf_options[0]))

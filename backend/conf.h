@@ -21,6 +21,9 @@ typedef struct {
     int    workers;   /* prefork workers: 1 to 64 */
     size_t message_size;   /* bytes a message may have, trace included */
     int    keep_originals; /* on | off: GET /emails/:id/source */
+    int    bin_days;       /* until the bin is emptied; 0: never */
+    int    idle_days; /* until an account without addresses and requests is
+                         removed; 0: never */
 } jm_conf_t;
 
 /*

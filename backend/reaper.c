@@ -69,8 +69,10 @@ static jm_store_status_t jm_reaper_slices(jm_store_t *store,
 static jm_store_status_t jm_reaper_release(jm_store_t *store,
                                            const char *account, const char *id,
                                            const char *address, int keep);
-static jm_store_status_t jm_reaper_account(jm_store_t *store,
-                                           const char *account);
+static jm_store_status_t
+jm_reaper_account(jm_store_t *store, const char *account, int64_t *again);
+static jm_store_status_t jm_reaper_account_purge(jm_store_t *store,
+                                                 const char *account);
 static jm_store_status_t jm_reaper_addresses(jm_store_t *store,
                                              const char *account);
 
@@ -88,6 +90,7 @@ static const jm_reaper_step_t jm_reaper_steps[] = {
 };
 
 static volatile sig_atomic_t jm_reaper_ending;
+static const jm_conf_t      *jm_reaper_conf;
 
 
 static void
@@ -127,6 +130,7 @@ jm_reaper_run(const jm_conf_t *conf)
     jm_store_status_t status;
     struct timespec   second = { 1, 0 };
 
+    jm_reaper_conf = conf;
     jm_reaper_signals();
 
     snprintf(path, sizeof(path), "%s/backend.password", conf->passwords);
@@ -273,7 +277,7 @@ jm_reaper_entry(jm_store_t *store, unsigned shard, const jm_due_t *due)
         status = jm_reaper_address(store, account, id, &again);
 
     } else if (sscanf(due->member, "account:%22s", account) == 1) {
-        status = jm_reaper_account(store, account);
+        status = jm_reaper_account(store, account, &again);
 
     } else {
         jm_log("reaper: \"%s\" is not ours", due->member);
@@ -403,9 +407,42 @@ jm_reaper_release(jm_store_t *store, const char *account, const char *id,
 }
 
 
+/* Looks after an account, once a day; `*again` as above. */
+static jm_store_status_t
+jm_reaper_account(jm_store_t *store, const char *account, int64_t *again)
+{
+    jm_store_reply_t  reply;
+    jm_store_status_t status;
+
+    do {
+        status = jm_store_call(store, &reply,
+                               "FCALL jm_account_due 1 " JM_KEY_ACCOUNT
+                               " %d %d %d",
+                               account, jm_reaper_conf->bin_days,
+                               jm_reaper_conf->idle_days, JM_REAPER_SLICE);
+
+    } while (status == JM_STORE_OK && jm_store_is(&reply, 0, "MORE")
+             && !jm_reaper_ending);
+
+    if (status != JM_STORE_OK) {
+        return status;
+    }
+
+    if (jm_store_is(&reply, 0, "DELETED")) {
+        return jm_reaper_account_purge(store, account);
+    }
+
+    if (reply.nvalues == 2) {
+        *again = reply.values[1].number;
+    }
+
+    return JM_STORE_OK;
+}
+
+
 /* Takes a deleted account apart, its addresses first. */
 static jm_store_status_t
-jm_reaper_account(jm_store_t *store, const char *account)
+jm_reaper_account_purge(jm_store_t *store, const char *account)
 {
     jm_store_reply_t  reply;
     jm_store_status_t status;

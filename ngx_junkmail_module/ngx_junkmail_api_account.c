@@ -16,8 +16,8 @@
 #define NGX_JUNKMAIL_API_ACCOUNTS        10 /* an hour and client address */
 #define NGX_JUNKMAIL_API_ACCOUNTS_PERIOD 3600
 
-/* When an account is first looked at for being unused. */
-#define NGX_JUNKMAIL_API_UNUSED ((int64_t) 30 * 24 * 3600 * 1000)
+/* When the reaper first looks after an account, as daily from then on. */
+#define NGX_JUNKMAIL_API_DAY ((int64_t) 24 * 3600 * 1000)
 
 #define NGX_JUNKMAIL_API_SCOPES                                               \
     "[\"emails:read\",\"emails:write\",\"analytics:read\",\"domains:read\","  \
@@ -90,7 +90,7 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     /* What is due comes first, so that no account is ever forgotten. */
 
     member = ngx_junkmail_account_member(r, ctx);
-    rc = ngx_junkmail_api_due(r, NULL, &member, now + NGX_JUNKMAIL_API_UNUSED);
+    rc = ngx_junkmail_api_due(r, NULL, &member, now + NGX_JUNKMAIL_API_DAY);
 
     if (rc == NGX_OK) {
         rc = ngx_junkmail_api_write(r, ngx_junkmail_account_created,

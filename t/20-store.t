@@ -685,6 +685,54 @@ subtest 'expiry' => sub {
 };
 
 
+subtest 'the bin is emptied' => sub {
+    new_address(id(27), 'bin', 0);
+    deliver(80 + $_, [[id(720 + $_), id(27)]]) for 0 .. 4;
+    api('jm_email_delete', id(720 + $_), 0) for 0 .. 3;
+    api('jm_email_update', '', '', 0, id(723));
+    is_deeply(cmd('ZRANGE', "$K:binned", 0, -1), [map { id(720 + $_) } 0 .. 2],
+        'who is in it');
+    is(fcall('jm_account_due', $K, 7, 30, 500)->[0], 'WAIT', 'not yet');
+
+    cmd('ZADD', "$K:binned", 1, id(720 + $_)) for 0 .. 2;
+    is(fcall('jm_account_due', $K, 0, 30, 500)->[0], 'WAIT', 'never');
+    is(cmd('ZCARD', "$K:binned"), 3, 'as told');
+
+    my ($emails, $bytes) = @{ account() }{qw(emails bytes)};
+    is(fcall('jm_account_due', $K, 7, 30, 2)->[0], 'MORE', 'in slices');
+    is(fcall('jm_account_due', $K, 7, 30, 2)->[0], 'WAIT', 'done');
+    is_deeply([@{ account() }{qw(emails bytes)}],
+        [$emails - 3, $bytes - 3000], 'quota');
+    is(cmd('EXISTS', map { "$K:mail:" . id(720 + $_) } 0 .. 4), 2,
+        'the others stay');
+    my @gone = map { @{ $_->{data}{ids} } } grep { $_->{data}{ids} }
+        events('email.deleted');
+    is_deeply([sort @gone], [map { id(720 + $_) } 0 .. 2], 'events');
+
+    api('jm_address_delete', id(27));
+    fcall('jm_address_purge', $K, id(27), 500);
+    is(cmd('EXISTS', "$K:binned"), 0, 'nothing left behind');
+};
+
+
+subtest 'accounts nobody uses' => sub {
+    my $c = 'jm:{' . 'c' x 22 . '}';
+
+    fcall('jm_account_create', $c, $KEY, id(1));
+    is(fcall('jm_account_due', $c, 7, 30, 500)->[0], 'WAIT', 'a new one');
+    cmd('HSET', $c, 'seen', int((time - 31 * 86400) * 1000));
+    is(fcall('jm_account_due', $c, 7, 0, 500)->[0], 'WAIT', 'never');
+    cmd('ZADD', "$c:addrs", 0, id(1));
+    is(fcall('jm_account_due', $c, 7, 30, 500)->[0], 'WAIT',
+        'one with an address stays');
+    cmd('DEL', "$c:addrs");
+    is(fcall('jm_account_due', $c, 7, 30, 500)->[0], 'DELETED', 'removed');
+    is(fcall('jm_account_get', $c, $KEY)->[0], 'INVALID_API_KEY', 'at once');
+    fcall('jm_account_purge', $c);
+    is(fcall('jm_account_due', $c, 7, 30, 500)->[0], 'GONE', 'no more');
+};
+
+
 subtest 'what is due' => sub {
     my $member = "account:$A";
     my $zset   = 'jm:expire:3';
@@ -778,6 +826,7 @@ my %call  = (
     jm_address_purge    => [$K, id(32), 500],
     jm_address_forget   => [$K, id(34)],
     jm_route_release => ['jm:route:{full@x.test}', $A, id(30), $OWNER, 1],
+    jm_account_due   => [$K, 7, 30, 500],
     jm_account_purge => [$K],
 );
 
@@ -835,7 +884,8 @@ for my $name (@functions) {
     subtest "$name, keys of another type" => sub {
         my $reply = fcall($name, @args);
         is(ref $reply eq 'ARRAY' ? $reply->[0] : $reply,
-            { jm_account_purge => 'ACTIVE', jm_address_due => 'EXPIRED' }
+            { jm_account_purge => 'ACTIVE', jm_address_due => 'EXPIRED',
+                jm_account_due => 'WAIT' }
                 ->{$name} // 'OK', 'right call');
 
         my %after = (%$space, %{ keyspace() });

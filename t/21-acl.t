@@ -151,6 +151,7 @@ my %work = (
         sub { $test->cmd('HSET', "$K:addr:" . id(11), 'expires', 5); () },
         [f('jm_address_due', $K, id(11))],
         ['ZRANGE', "$K:addrs", 0, 63],
+        [f('jm_account_due', $K, 7, 30, 500)],
         [f('jm_account_purge', "jm:{$B}")],
         [f('jm_due_done', $due, "account:$A", 5, 6)],
         [f('jm_due_done', $due, "account:$B", 5, '')],
@@ -164,6 +165,7 @@ my %work = (
     admin => [
         ['PING'],
         ['FCALL_RO', 'jm_health', 0],
+        [f('jm_due_add', $due, 'account:' . 'd' x 22, 1)],
         [f('jm_account_create', 'jm:{' . 'd' x 22 . '}', $H, id(4))],
         ['HMGET', $K, 'state'],
         ['HSET', 'jm:domain:{y.test}', 'policy', 'closed', 'state', 'active'],

@@ -61,6 +61,8 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
                                    <w>: `all`, or the id of an address
                                    <view>: bin; and what is not in the bin:
                                    inbox (all of it), unread, starred
+  jm:{<A>}:binned           zset   ids of the emails in the bin -> ms when they
+                                   were moved there
   jm:{<A>}:mail:<id>        hash   v        format of this email: 1
                                    addr     id of its address
                                    flags    1 read, 2 starred, 4 in the bin,
@@ -380,6 +382,7 @@ local forms = {
     change = one_of('', '0', '1'),
     count = number('^%d+$', 0, 2 ^ 40),
     cursor = is_cursor,
+    days = number('^%d+$', 0, 36500),
     did = hex(32),
     due = number('^%d+$', 0, 2 ^ 48),
     hash = hex(64),
@@ -731,6 +734,8 @@ end
 
 
 local function check_indexes(account, address_id)
+    holds(key(account, 'binned'), 'zset')
+
     for _, view in ipairs(VIEWS) do
         holds(index(account, 'all', view), 'zset')
         holds(index(account, address_id, view), 'zset')
@@ -753,6 +758,15 @@ end
 -- Moves the email from where `old` flags put it to where `new` ones do; nil
 -- for either: it was, or will be, in no view.
 local function reindex(account, address_id, id, old, new)
+    local binned = old and in_view(old, 'bin')
+    local bin = new and in_view(new, 'bin')
+
+    if bin and not binned then
+        call('ZADD', key(account, 'binned'), int(now()), id)
+    elseif binned and not bin then
+        call('ZREM', key(account, 'binned'), id)
+    end
+
     for _, view in ipairs(VIEWS) do
         local was = old and in_view(old, view)
         local will = new and in_view(new, view)
@@ -2413,6 +2427,8 @@ end
 -- An email whose hash Redis's own TTL took away still stands in the indexes
 -- and is still counted.
 local function remove_lost(account, a, address, id)
+    call('ZREM', key(account, 'binned'), id)
+
     for _, view in ipairs(VIEWS) do
         call('ZREM', index(account, 'all', view), id)
         call('ZREM', index(account, address.id, view), id)
@@ -2521,6 +2537,117 @@ define('jm_route_release', {'allow-oom'}, 'route',
     {'account', 'uuid', 'hash', 'bit'}, route_release)
 
 
+-- The emails with these ids, each with its address; what is not there any more
+-- only leaves the list of the bin.
+local function binned_mails(account, ids)
+    local mails, addresses = {}, {}
+
+    for _, id in ipairs(ids) do
+        local mail = read_mail(account, id)
+
+        if mail and not addresses[mail.addr] then
+            addresses[mail.addr] = read_address(account, mail.addr)
+            check_indexes(account, mail.addr)
+        end
+
+        if mail and addresses[mail.addr] then
+            mail.address = addresses[mail.addr]
+            mails[#mails + 1] = mail
+        end
+    end
+
+    return mails
+end
+
+
+-- Removes for good what has been in the bin since before `before`, at most
+-- `limit` of it, with one event for each address; how many there were.
+local function empty_bin(account, a, before, limit)
+    local binned = key(account, 'binned')
+    local ids = holds(binned, 'zset')
+        and call('ZRANGEBYSCORE', binned, '-inf', int(before), 'LIMIT', 0,
+            limit) or {}
+    local removed = {}
+    local entry
+
+    check_log(account)
+
+    local mails = binned_mails(account, ids)
+
+    for _, id in ipairs(ids) do
+        call('ZREM', binned, id)
+    end
+
+    for _, mail in ipairs(mails) do
+        remove_mail(account, a, mail.address, mail)
+        write_numbers(mail.address, 'total', 'unread', 'bytes')
+        removed[mail.addr] = removed[mail.addr] or {}
+        table.insert(removed[mail.addr], mail.id)
+    end
+
+    write_numbers(a, 'emails', 'bytes')
+
+    for address_id, of_address in pairs(removed) do
+        entry = log(account, address_id, 'email.deleted', now(),
+            '{"ids":["' .. table.concat(of_address, '","')
+                .. '"],"addressId":"' .. address_id .. '"}')
+    end
+
+    if entry then
+        wake(account, entry)
+    end
+
+    return #ids
+end
+
+
+local function account_due(account, bin_days, idle_days, limit)
+    local a = read_account(account)
+    local at = now()
+
+    if not a then
+        return {'GONE'}
+    end
+
+    if a.state == 'deleted' then
+        return {'DELETED'}
+    end
+
+    local seen = tonumber(call('HGET', a.key, 'seen')) or at
+    local addrs = key(account, 'addrs')
+
+    if idle_days ~= '0' and seen + idle_days * DAY <= at
+        and not (holds(addrs, 'zset') and call('ZCARD', addrs) > 0)
+    then
+        call('HSET', a.key, 'state', 'deleted')
+        wake(account, 'gone')
+
+        return {'DELETED'}
+    end
+
+    limit = tonumber(limit)
+
+    if bin_days ~= '0'
+        and empty_bin(account, a, at - bin_days * DAY, limit) == limit
+    then
+        return {'MORE'}
+    end
+
+    return {'WAIT', at + DAY}
+end
+
+
+-- days after which the bin is emptied (0: never), days of silence after which
+-- an account without addresses is removed (0: never), most emails to remove
+-- (500) -> a word, and a time:
+--   GONE     there is none (nothing follows)
+--   DELETED  it is to be purged
+--   MORE     of its bin: to be called again
+--   WAIT     nothing, until that time
+define('jm_account_due', {'allow-oom'}, 'account', {'days', 'days', 'slice'},
+    account_due)
+
+
 local function account_purge(account)
     local a = read_account(account)
     local addrs = key(account, 'addrs')
@@ -2548,7 +2675,7 @@ local function account_purge(account)
         call('UNLINK', index(account, 'all', view))
     end
 
-    call('UNLINK', keys, key(account, 'log'), a.key)
+    call('UNLINK', keys, key(account, 'log'), key(account, 'binned'), a.key)
 
     return {'OK', 0}
 end
