@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "delivery.h"
+#include "jm_chunk.h"
 #include "jm_data.h"
 #include "jm_id.h"
 #include "jm_smtp.h"
@@ -127,7 +128,7 @@ static void jm_lmtp_rollback(jm_lmtp_session_t *s);
 
 static int  jm_lmtp_fill(jm_lmtp_session_t *s);
 static int  jm_lmtp_wait(jm_lmtp_session_t *s, short events);
-static int  jm_lmtp_take(jm_lmtp_session_t *s, uint64_t size, int keep);
+static int  jm_lmtp_take(jm_lmtp_session_t *s, jm_chunk_t *chunk, int keep);
 static void jm_lmtp_reserve(jm_lmtp_session_t *s, uint64_t more);
 static void jm_lmtp_append(jm_lmtp_session_t *s, jm_str_t run);
 static void jm_lmtp_reply(jm_lmtp_session_t *s, const char *text);
@@ -584,15 +585,9 @@ jm_lmtp_data(jm_lmtp_session_t *s, jm_str_t arg)
 static void
 jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg)
 {
-    int      last;
-    jm_str_t number, word;
-    uint64_t size;
+    jm_chunk_t chunk;
 
-    jm_smtp_split(arg, &number, &word);
-    last = word.len != 0;
-
-    if (jm_smtp_number(number, &size) != 0
-        || (last && !jm_smtp_is(word, "LAST"))) {
+    if (jm_chunk_parse(&chunk, arg) != 0) {
         /* Nobody can tell where the next command begins. */
 
         jm_lmtp_reply(s, JM_R_ARGUMENT);
@@ -601,7 +596,7 @@ jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg)
     }
 
     if (s->transaction.nrcpts == 0) {
-        if (jm_lmtp_take(s, size, 0) == 0) {
+        if (jm_lmtp_take(s, &chunk, 0) == 0) {
             jm_lmtp_reply(s, s->mail ? JM_R_NO_RCPT : JM_R_SEQUENCE);
         }
 
@@ -610,13 +605,13 @@ jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg)
 
     s->bdat = 1;
 
-    jm_lmtp_reserve(s, size);
+    jm_lmtp_reserve(s, chunk.left);
 
-    if (jm_lmtp_take(s, size, 1) != 0) {
+    if (jm_lmtp_take(s, &chunk, 1) != 0) {
         return;
     }
 
-    if (last) {
+    if (chunk.last) {
         jm_lmtp_finish(s);
         return;
     }
@@ -764,30 +759,25 @@ jm_lmtp_wait(jm_lmtp_session_t *s, short events)
 }
 
 
-/* Reads `size` octets of a chunk, to the message or to nowhere.  0, or -1 when
+/* Reads the octets of a chunk, to the message or to nowhere.  0, or -1 when
    the client is gone. */
 
 static int
-jm_lmtp_take(jm_lmtp_session_t *s, uint64_t size, int keep)
+jm_lmtp_take(jm_lmtp_session_t *s, jm_chunk_t *chunk, int keep)
 {
     jm_str_t run;
 
-    while (size != 0) {
+    while (chunk->left != 0) {
         if (s->pos == s->last && jm_lmtp_fill(s) != 0) {
             s->closing = 1;
             return -1;
         }
 
-        run.data = (u_char *) s->pos;
-        run.len = (size_t) (s->last - s->pos);
-        run.len = run.len > size ? (size_t) size : run.len;
+        run = jm_chunk_take(chunk, &s->pos, s->last);
 
         if (keep) {
             jm_lmtp_append(s, run);
         }
-
-        s->pos += run.len;
-        size -= run.len;
     }
 
     return 0;

@@ -1,13 +1,15 @@
 /*
- * The SMTP session (RFC 5321): takes over a connection from nginx's stream
- * core, and gives it back by the one ngx_junkmail_smtp_finalize().
+ * The SMTP session's octets, time and end: takes over a connection from
+ * nginx's stream core, and gives it back by ngx_junkmail_smtp_finalize(), the
+ * one end of all.  The dialogue is jm_session.c's: octets go into it, events
+ * come out, and each is somebody's to do.
  *
  * All work is done by ngx_junkmail_smtp_run(): a loop over the step of the
  * present state, until a step must wait (for the client, a look-up, the
  * backend) or has done enough for one turn of the event loop.  Everything that
  * ends a wait makes the loop run again: the read and write events, and
- * ngx_junkmail_smtp_wake() for all others.  Replies gather in `out` meanwhile
- * and leave in one write (RFC 2920, 3.2).
+ * ngx_junkmail_smtp_wake() for all others.  Replies gather in the session's
+ * `out` meanwhile and leave in one write (RFC 2920, 3.2).
  */
 
 #include <ngx_config.h>
@@ -40,17 +42,17 @@ static void ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp);
 static void ngx_junkmail_smtp_timeout(ngx_junkmail_smtp_t *smtp);
 static void ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp);
 
-static ngx_int_t ngx_junkmail_smtp_step_command(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_read(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_lookup(ngx_junkmail_smtp_t *smtp);
-static ngx_int_t ngx_junkmail_smtp_step_data(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_handoff(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_closing(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_linger(ngx_junkmail_smtp_t *smtp);
 
 static ngx_uint_t ngx_junkmail_smtp_over(ngx_junkmail_smtp_t *smtp);
-static void       ngx_junkmail_smtp_line(ngx_junkmail_smtp_t *smtp,
-                                         jm_line_status_t status, jm_str_t text);
+static void       ngx_junkmail_smtp_event(ngx_junkmail_smtp_t *smtp,
+                                          jm_session_event_t   event);
 static ngx_int_t  ngx_junkmail_smtp_fill(ngx_junkmail_smtp_t *smtp);
+static ngx_uint_t ngx_junkmail_smtp_idle(ngx_junkmail_smtp_t *smtp);
 static void       ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp);
 
 /*
@@ -62,40 +64,13 @@ static const struct {
     ngx_junkmail_smtp_step_pt step;
     char                     *action;
 } ngx_junkmail_smtp_states[] = {
-    { ngx_junkmail_smtp_step_command, "reading a command" },
+    { ngx_junkmail_smtp_step_read, "reading from the client" },
     { ngx_junkmail_smtp_step_lookup, "looking up a recipient" },
-    { ngx_junkmail_smtp_step_data, "reading the message" },
     { ngx_junkmail_smtp_step_handoff, "handing the message off" },
     { ngx_junkmail_smtp_step_starttls, "replying to STARTTLS" },
     { ngx_junkmail_smtp_step_handshake, "SSL handshaking" },
     { ngx_junkmail_smtp_step_closing, "sending the last reply" },
     { ngx_junkmail_smtp_step_linger, "closing the connection" },
-};
-
-/* Replies that belong to no command. */
-
-static const ngx_str_t ngx_junkmail_smtp_too_many_connections = ngx_string(
-    "421 4.7.0 Too many connections from your address" CRLF);
-static const ngx_str_t ngx_junkmail_smtp_too_many_errors = ngx_string(
-    "421 4.7.0 Too many errors, closing the connection" CRLF);
-static const ngx_str_t ngx_junkmail_smtp_shutting_down = ngx_string(
-    "421 4.3.2 Server shutting down, try again" CRLF);
-static const ngx_str_t ngx_junkmail_smtp_timed_out = ngx_string(
-    "421 4.4.2 Timed out, closing the connection" CRLF);
-static const ngx_str_t ngx_junkmail_smtp_session_over = ngx_string(
-    "421 4.4.2 Session has lasted too long, connect again" CRLF);
-static const ngx_str_t ngx_junkmail_smtp_not_tls = ngx_string(
-    "554 5.5.1 This port speaks SMTP; use STARTTLS" CRLF);
-
-/* The answers to a line that is no command, by jm_line_status_t. */
-
-static const ngx_str_t ngx_junkmail_smtp_bad_lines[] = {
-    ngx_null_string,
-    ngx_null_string,
-    ngx_string("500 5.5.2 Line too long" CRLF),
-    ngx_string("500 5.5.2 Control character in the line" CRLF),
-    ngx_string("500 5.5.2 Bare LF; lines end in CRLF" CRLF),
-    ngx_string("500 5.5.2 Line far too long" CRLF),
 };
 
 
@@ -141,11 +116,9 @@ ngx_junkmail_smtp_create(ngx_stream_session_t *s)
     /*
      * set by ngx_pcalloc():
      *
-     *     smtp->state = NGX_JUNKMAIL_SMTP_COMMAND;
-     *     smtp->line = { 0 };
+     *     smtp->state = NGX_JUNKMAIL_SMTP_READ;
      *     smtp->transaction = NULL;
-     *     smtp->helo, smtp->from = { 0, NULL };
-     *     and every counter and flag.
+     *     smtp->lingered = 0;
      */
 
     c = s->connection;
@@ -157,7 +130,7 @@ ngx_junkmail_smtp_create(ngx_stream_session_t *s)
         return NULL;
     }
 
-    smtp->session = s;
+    smtp->stream = s;
     smtp->connection = c;
     smtp->conf = ngx_stream_get_module_srv_conf(s, ngx_stream_junkmail_module);
     smtp->deadline = ngx_current_msec + smtp->conf->session_timeout;
@@ -179,6 +152,7 @@ static ngx_int_t
 ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp)
 {
     size_t            size, preread;
+    u_char           *out;
     ngx_connection_t *c;
 
     c = smtp->connection;
@@ -188,9 +162,9 @@ ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp)
     size = ngx_max(preread, NGX_JUNKMAIL_SMTP_IN);
 
     smtp->in.start = ngx_pnalloc(c->pool, size);
-    smtp->out.start = ngx_pnalloc(c->pool, NGX_JUNKMAIL_SMTP_OUT);
+    out = ngx_pnalloc(c->pool, NGX_JUNKMAIL_SMTP_OUT);
 
-    if (smtp->in.start == NULL || smtp->out.start == NULL) {
+    if (smtp->in.start == NULL || out == NULL) {
         return NGX_ERROR;
     }
 
@@ -198,9 +172,9 @@ ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp)
     smtp->in.last = smtp->in.start;
     smtp->in.end = smtp->in.start + size;
 
-    smtp->out.pos = smtp->out.start;
-    smtp->out.last = smtp->out.start;
-    smtp->out.end = smtp->out.start + NGX_JUNKMAIL_SMTP_OUT;
+    jm_session_init(&smtp->session, &smtp->conf->session, out,
+                    NGX_JUNKMAIL_SMTP_OUT);
+    smtp->session.tls = (c->ssl != NULL);
 
     if (preread != 0) {
         smtp->in.last = ngx_cpymem(smtp->in.last, c->buffer->pos, preread);
@@ -221,23 +195,14 @@ ngx_junkmail_smtp_cleanup(void *data)
 static void
 ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp)
 {
-    u_char    text[NGX_JUNKMAIL_SMTP_REPLY];
-    ngx_str_t reply;
-
-    if (smtp->session->limit_conn_status == NGX_JUNKMAIL_SMTP_REJECTED_DRY_RUN)
+    if (smtp->stream->limit_conn_status == NGX_JUNKMAIL_SMTP_REJECTED_DRY_RUN)
     {
-        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_too_many_connections);
+        ngx_junkmail_smtp_quit(smtp, JM_SAY_MANY_CONNECTIONS);
         return;
     }
 
-    reply.data = text;
-    reply.len = (size_t) (ngx_slprintf(text, text + sizeof(text),
-                                       "220 %V ESMTP JunkMail" CRLF,
-                                       &smtp->conf->hostname)
-                          - text);
-
-    ngx_junkmail_smtp_reply(smtp, &reply);
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
+    jm_session_greet(&smtp->session);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
 }
 
 
@@ -323,7 +288,7 @@ ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp)
     }
 
     if (smtp->state <= NGX_JUNKMAIL_SMTP_HANDOFF) {
-        ngx_junkmail_smtp_reply(smtp, &ngx_junkmail_smtp_shutting_down);
+        jm_session_close(&smtp->session, JM_SAY_STOPPING);
         (void) ngx_junkmail_smtp_flush(smtp);
     }
 
@@ -337,10 +302,10 @@ ngx_junkmail_smtp_timeout(ngx_junkmail_smtp_t *smtp)
     ngx_log_error(NGX_LOG_INFO, smtp->connection->log, NGX_ETIMEDOUT,
                   "client timed out");
 
-    if (smtp->state <= NGX_JUNKMAIL_SMTP_DATA) {
+    if (smtp->state <= NGX_JUNKMAIL_SMTP_LOOKUP) {
         /* RFC 5321, 3.8: 421 before a connection is closed unasked. */
         ngx_junkmail_smtp_rollback(smtp);
-        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_timed_out);
+        ngx_junkmail_smtp_quit(smtp, JM_SAY_TIMED_OUT);
         ngx_junkmail_smtp_run(smtp);
         return;
     }
@@ -359,8 +324,8 @@ static void
 ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp)
 {
     if (smtp->state == NGX_JUNKMAIL_SMTP_HANDOFF) {
-        smtp->out.pos = smtp->out.start;
-        smtp->out.last = smtp->out.start;
+        smtp->session.out.pos = smtp->session.out.start;
+        smtp->session.out.last = smtp->session.out.start;
         return;
     }
 
@@ -372,14 +337,16 @@ ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp)
 void
 ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp)
 {
-    ngx_int_t  rc;
-    ngx_uint_t budget;
+    ngx_int_t         rc;
+    ngx_uint_t        budget;
+    jm_session_out_t *out;
 
     rc = NGX_OK;
+    out = &smtp->session.out;
 
     for (budget = NGX_JUNKMAIL_SMTP_BUDGET; budget != 0; budget--) {
 
-        if (smtp->out.end - smtp->out.last < NGX_JUNKMAIL_SMTP_REPLY) {
+        if (out->end - out->last < JM_SESSION_ROOM) {
             /* A client that sends without reading waits here. */
             rc = ngx_junkmail_smtp_flush(smtp);
             if (rc != NGX_OK) {
@@ -425,12 +392,11 @@ ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp)
 
 
 static ngx_int_t
-ngx_junkmail_smtp_step_command(ngx_junkmail_smtp_t *smtp)
+ngx_junkmail_smtp_step_read(ngx_junkmail_smtp_t *smtp)
 {
-    ngx_int_t        rc;
-    jm_str_t         text;
-    const u_char    *pos;
-    jm_line_status_t status;
+    ngx_int_t          rc;
+    const u_char      *pos;
+    jm_session_event_t event;
 
     if (ngx_junkmail_smtp_over(smtp)) {
         return NGX_OK;
@@ -441,44 +407,46 @@ ngx_junkmail_smtp_step_command(ngx_junkmail_smtp_t *smtp)
         return rc;
     }
 
-    if (!smtp->greeted) {
-        smtp->greeted = 1;
-
-        if (*smtp->in.pos == 0x16) {
-            /* The first octet of a TLS handshake, without STARTTLS. */
-            ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_not_tls);
-            return NGX_OK;
-        }
-    }
-
     pos = smtp->in.pos;
-    status = jm_smtp_line_read(&smtp->line, &pos, smtp->in.last, &text);
+
+    do {
+        event = jm_session_read(&smtp->session, &pos, smtp->in.last);
+
+        if (event == JM_SESSION_BODY) {
+            ngx_junkmail_smtp_body(smtp);
+        }
+
+    } while (event == JM_SESSION_BODY);
+
     smtp->in.pos = (u_char *) pos;
 
-    if (status != JM_LINE_AGAIN) {
-        ngx_junkmail_smtp_line(smtp, status, text);
-    }
+    ngx_junkmail_smtp_event(smtp, event);
 
     return NGX_OK;
 }
 
 
-/* Between transactions the session may have to end: says so and returns 1. */
+/* The session has ended, or may have to between transactions: returns 1. */
 
 static ngx_uint_t
 ngx_junkmail_smtp_over(ngx_junkmail_smtp_t *smtp)
 {
-    if (smtp->transaction != NULL) {
+    if (smtp->session.state == JM_SESSION_OVER) {
+        ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_CLOSING);
+        return 1;
+    }
+
+    if (!ngx_junkmail_smtp_idle(smtp)) {
         return 0;
     }
 
     if (ngx_exiting) {
-        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_shutting_down);
+        ngx_junkmail_smtp_quit(smtp, JM_SAY_STOPPING);
         return 1;
     }
 
     if ((ngx_msec_int_t) (smtp->deadline - ngx_current_msec) <= 0) {
-        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_session_over);
+        ngx_junkmail_smtp_quit(smtp, JM_SAY_SESSION_OVER);
         return 1;
     }
 
@@ -487,23 +455,47 @@ ngx_junkmail_smtp_over(ngx_junkmail_smtp_t *smtp)
 
 
 static void
-ngx_junkmail_smtp_line(ngx_junkmail_smtp_t *smtp, jm_line_status_t status,
-                       jm_str_t text)
+ngx_junkmail_smtp_event(ngx_junkmail_smtp_t *smtp, jm_session_event_t event)
 {
-    if (status == JM_LINE_OK) {
-        ngx_junkmail_smtp_command(smtp, text);
+    switch (event) {
 
-    } else if (status == JM_LINE_BARE || status == JM_LINE_FLOOD) {
-        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_bad_lines[status]);
+    case JM_SESSION_BEGIN:
+        ngx_junkmail_smtp_begin(smtp);
+        break;
 
-    } else {
-        ngx_junkmail_smtp_error(smtp, &ngx_junkmail_smtp_bad_lines[status]);
+    case JM_SESSION_RECIPIENT:
+        ngx_junkmail_smtp_resolve(smtp);
+        return;
+
+    case JM_SESSION_MESSAGE:
+        ngx_junkmail_smtp_commit(smtp);
+        return;
+
+    case JM_SESSION_RESET:
+        ngx_junkmail_smtp_rollback(smtp);
+        break;
+
+    case JM_SESSION_STARTTLS:
+        ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_STARTTLS);
+        return;
+
+    case JM_SESSION_CLOSE:
+        ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_CLOSING);
+        return;
+
+    case JM_SESSION_MORE:
+        if (smtp->session.state == JM_SESSION_COMMAND) {
+            /* A line that trickles in gets no more time for it. */
+            return;
+        }
+        break;
+
+    default: /* JM_SESSION_NEXT */
+        break;
     }
 
-    if (smtp->state == NGX_JUNKMAIL_SMTP_COMMAND) {
-        /* The time for the next command begins. */
-        ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
-    }
+    /* The time for the next command or piece begins. */
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
 }
 
 
@@ -514,46 +506,8 @@ ngx_junkmail_smtp_step_lookup(ngx_junkmail_smtp_t *smtp)
         return NGX_AGAIN;
     }
 
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
     ngx_junkmail_smtp_recipient(smtp);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_junkmail_smtp_step_data(ngx_junkmail_smtp_t *smtp)
-{
-    jm_str_t         run;
-    ngx_int_t        rc;
-    const u_char    *pos;
-    jm_data_status_t status;
-
-    rc = ngx_junkmail_smtp_fill(smtp);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    pos = smtp->in.pos;
-
-    do {
-        status = jm_data_read(&smtp->transaction->data, &pos, smtp->in.last,
-                              &run);
-
-        if (status == JM_DATA_RUN) {
-            ngx_junkmail_smtp_body(smtp, run);
-        }
-
-    } while (status == JM_DATA_RUN);
-
-    smtp->in.pos = (u_char *) pos;
-
-    if (status == JM_DATA_END) {
-        ngx_junkmail_smtp_commit(smtp);
-
-    } else {
-        ngx_junkmail_smtp_timer(smtp);
-    }
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
 
     return NGX_OK;
 }
@@ -567,6 +521,7 @@ ngx_junkmail_smtp_step_handoff(ngx_junkmail_smtp_t *smtp)
     }
 
     ngx_junkmail_smtp_answer(smtp);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
 
     return NGX_OK;
 }
@@ -659,7 +614,7 @@ ngx_junkmail_smtp_fill(ngx_junkmail_smtp_t *smtp)
     }
 
     in->last += n;
-    smtp->session->received += n;
+    smtp->stream->received += n;
 
     return NGX_OK;
 }
@@ -671,11 +626,11 @@ ngx_int_t
 ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp)
 {
     ssize_t           n;
-    ngx_buf_t        *out;
     ngx_connection_t *c;
+    jm_session_out_t *out;
 
     c = smtp->connection;
-    out = &smtp->out;
+    out = &smtp->session.out;
 
     while (out->pos < out->last) {
         n = c->send(c, out->pos, (size_t) (out->last - out->pos));
@@ -707,38 +662,6 @@ ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp)
 }
 
 
-void
-ngx_junkmail_smtp_reply(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
-{
-    ngx_buf_t *out;
-
-    out = &smtp->out;
-
-    if ((size_t) (out->end - out->last) < reply->len) {
-        return;
-    }
-
-    out->last = ngx_cpymem(out->last, reply->data, reply->len);
-    smtp->reply = (ngx_uint_t) ngx_atoi(reply->data, 3);
-}
-
-
-void
-ngx_junkmail_smtp_error(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
-{
-    smtp->errors++;
-
-    if (smtp->errors >= smtp->conf->errors) {
-        ngx_log_error(NGX_LOG_INFO, smtp->connection->log, 0,
-                      "client made %ui errors", smtp->errors);
-        ngx_junkmail_smtp_quit(smtp, &ngx_junkmail_smtp_too_many_errors);
-        return;
-    }
-
-    ngx_junkmail_smtp_reply(smtp, reply);
-}
-
-
 /* State, time, end. */
 
 
@@ -760,10 +683,19 @@ ngx_junkmail_smtp_state(ngx_junkmail_smtp_t      *smtp,
     c->log->action = ngx_junkmail_smtp_states[state].action;
 
     /* A worker that is to quit closes idle connections at once. */
-    c->idle = (state == NGX_JUNKMAIL_SMTP_COMMAND
-               && smtp->transaction == NULL);
+    c->idle = (state == NGX_JUNKMAIL_SMTP_READ
+               && ngx_junkmail_smtp_idle(smtp));
 
     ngx_junkmail_smtp_timer(smtp);
+}
+
+
+/* Between two transactions. */
+
+static ngx_uint_t
+ngx_junkmail_smtp_idle(ngx_junkmail_smtp_t *smtp)
+{
+    return smtp->session.state == JM_SESSION_COMMAND && !smtp->session.mail;
 }
 
 
@@ -793,12 +725,11 @@ ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp)
         time = NGX_JUNKMAIL_SMTP_LINGER_TIMEOUT;
         break;
 
-    case NGX_JUNKMAIL_SMTP_DATA:
-        time = smtp->conf->data_timeout;
-        break;
-
     default:
-        time = smtp->conf->timeout;
+        time = smtp->session.state == JM_SESSION_DATA
+                       || smtp->session.state == JM_SESSION_CHUNK
+                   ? smtp->conf->data_timeout
+                   : smtp->conf->timeout;
         break;
     }
 
@@ -814,9 +745,9 @@ ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp)
 
 
 void
-ngx_junkmail_smtp_quit(ngx_junkmail_smtp_t *smtp, const ngx_str_t *reply)
+ngx_junkmail_smtp_quit(ngx_junkmail_smtp_t *smtp, jm_session_reply_t reply)
 {
-    ngx_junkmail_smtp_reply(smtp, reply);
+    jm_session_close(&smtp->session, reply);
     ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_CLOSING);
 }
 
@@ -859,5 +790,5 @@ ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp)
 
     c->idle = 0;
 
-    ngx_stream_finalize_session(smtp->session, NGX_STREAM_OK);
+    ngx_stream_finalize_session(smtp->stream, NGX_STREAM_OK);
 }

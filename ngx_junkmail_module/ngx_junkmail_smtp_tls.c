@@ -18,7 +18,7 @@ static void ngx_junkmail_smtp_secured(ngx_junkmail_smtp_t *smtp);
 /*
  * RFC 3207, 4: TLS begins right behind the 220.  No octet may be waiting in
  * either direction: what the client sent in clear before is not part of what
- * it sends under TLS (the check of STARTTLS has refused it).
+ * it sends under TLS (the session has refused it).
  */
 
 ngx_int_t
@@ -34,7 +34,7 @@ ngx_junkmail_smtp_step_starttls(ngx_junkmail_smtp_t *smtp)
     }
 
     c = smtp->connection;
-    sslcf = ngx_stream_get_module_srv_conf(smtp->session,
+    sslcf = ngx_stream_get_module_srv_conf(smtp->stream,
                                            ngx_stream_ssl_module);
 
     ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_HANDSHAKE);
@@ -102,9 +102,7 @@ ngx_junkmail_smtp_secured(ngx_junkmail_smtp_t *smtp)
     c->write->handler = ngx_junkmail_smtp_write;
 
     ngx_junkmail_smtp_rollback(smtp);
-    ngx_str_null(&smtp->helo);
-    smtp->esmtp = 0;
-    ngx_memzero(&smtp->line, sizeof(jm_smtp_line_t));
+    jm_session_secured(&smtp->session);
 
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
 }

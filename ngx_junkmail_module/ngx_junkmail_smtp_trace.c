@@ -1,7 +1,7 @@
 /*
  * The trace header that goes in front of a message (RFC 5321, 4.4): who gave
  * it to us, when and how.  Called once for each message by
- * ngx_junkmail_smtp_command.c.
+ * ngx_junkmail_smtp_transaction.c.
  *
  * Nothing in it is unescaped: HELO has passed jm_smtp_token(), paths the
  * address grammar, which knows no control characters; the rest is ours.
@@ -45,8 +45,9 @@ ngx_junkmail_smtp_trace(ngx_junkmail_smtp_t *smtp, ngx_str_t *out)
     p = out->data;
     end = p + NGX_JUNKMAIL_TRACE_SIZE;
 
-    p = ngx_slprintf(p, end, "Return-Path: <%V>" CRLF "Received: from %V",
-                     &transaction->from, &smtp->helo);
+    p = ngx_slprintf(p, end, "Return-Path: <%V>" CRLF "Received: from %*s",
+                     &transaction->from, smtp->session.helo.len,
+                     smtp->session.helo.data);
     p = ngx_junkmail_smtp_trace_client(smtp, p, end);
     p = ngx_slprintf(p, end, CRLF "\tby %V", &smtp->conf->hostname);
     p = ngx_junkmail_smtp_trace_protocol(smtp, p, end);
@@ -94,24 +95,27 @@ ngx_junkmail_smtp_trace_client(ngx_junkmail_smtp_t *smtp, u_char *p,
 }
 
 
-/* The protocol by its name in RFC 3848. */
+/* The protocol by its name in RFC 3848 and RFC 6531, 4.3. */
 
 static u_char *
 ngx_junkmail_smtp_trace_protocol(ngx_junkmail_smtp_t *smtp, u_char *p,
                                  u_char *end)
 {
-    SSL *ssl;
+    SSL        *ssl;
+    const char *name;
+
+    name = smtp->session.utf8    ? "UTF8SMTP"
+           : smtp->session.esmtp ? "ESMTP"
+                                 : "SMTP";
 
     if (smtp->connection->ssl == NULL) {
-        return ngx_slprintf(p, end, " with %s",
-                            smtp->esmtp ? "ESMTP" : "SMTP");
+        return ngx_slprintf(p, end, " with %s", name);
     }
 
     ssl = smtp->connection->ssl->connection;
 
-    return ngx_slprintf(p, end, " with %s (%s %s)",
-                        smtp->esmtp ? "ESMTPS" : "SMTPS", SSL_get_version(ssl),
-                        SSL_get_cipher_name(ssl));
+    return ngx_slprintf(p, end, " with %sS (%s %s)", name,
+                        SSL_get_version(ssl), SSL_get_cipher_name(ssl));
 }
 
 

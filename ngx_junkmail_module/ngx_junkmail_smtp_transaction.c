@@ -1,6 +1,7 @@
 /*
  * The transaction: sender, recipients and message of one mail, from MAIL to
- * the reply to its data.  Called by the session and by the commands.
+ * the reply to its data.  Called by ngx_junkmail_smtp.c for the events of the
+ * session; each ends in an answer to it.
  *
  * It begins in a pool of its own and ends in ngx_junkmail_smtp_rollback(),
  * whichever way it ends; what it waits for, a look-up or the hand-off, ends
@@ -18,56 +19,53 @@
 
 #define NGX_JUNKMAIL_SMTP_POOL 4096
 
+static jm_session_reply_t
+ngx_junkmail_smtp_create_transaction(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_lookup(ngx_junkmail_smtp_t *smtp,
                                           jm_address_t        *address);
 static ngx_int_t
-ngx_junkmail_smtp_accept(ngx_junkmail_transaction_t *transaction);
-static const ngx_str_t *ngx_junkmail_smtp_verdict(ngx_junkmail_smtp_t *smtp);
-static ngx_int_t        ngx_junkmail_smtp_handoff(ngx_junkmail_smtp_t *smtp);
-static void             ngx_junkmail_smtp_handed_off(void *data);
+ngx_junkmail_smtp_accept(ngx_junkmail_transaction_t *transaction,
+                         jm_str_t                    path);
+static ngx_int_t ngx_junkmail_smtp_handoff(ngx_junkmail_smtp_t *smtp);
+static void      ngx_junkmail_smtp_handed_off(void *data);
+static void      ngx_junkmail_smtp_say(ngx_junkmail_smtp_t *smtp,
+                                       jm_session_reply_t   reply);
 static ngx_int_t ngx_junkmail_smtp_copy(ngx_pool_t *pool, ngx_str_t *out,
-                                        u_char *data, size_t len);
-
-#define REPLY(name, text)                                                     \
-    static const ngx_str_t ngx_junkmail_smtp_##name = ngx_string(text CRLF)
-
-REPLY(recipient_ok, "250 2.1.5 Recipient OK");
-REPLY(recipient_unknown, "550 5.1.1 No such address here");
-REPLY(recipient_closed, "550 5.2.1 Address no longer accepts mail");
-REPLY(recipient_full, "452 4.2.2 Mailbox full");
-REPLY(recipient_foreign, "550 5.7.1 Relaying denied");
-REPLY(recipient_away, "451 4.3.0 Cannot look up the recipient, try later");
-
-REPLY(data_line_ends, "550 5.6.11 Bare CR, bare LF or NUL in the message");
-REPLY(data_too_big, "552 5.3.4 Message size exceeds the limit");
-REPLY(data_loop, "554 5.4.6 Too many hops, mail loop");
-REPLY(data_no_space, "452 4.3.1 Insufficient system storage, try later");
-REPLY(data_internal, "451 4.3.0 Internal error, try later");
-
-#undef REPLY
+                                        jm_str_t text);
 
 /* The replies to RCPT, by ngx_junkmail_lookup_status_t. */
 
-static const ngx_str_t *ngx_junkmail_smtp_recipients[] = {
-    NULL,
-    &ngx_junkmail_smtp_recipient_ok,
-    &ngx_junkmail_smtp_recipient_unknown,
-    &ngx_junkmail_smtp_recipient_closed,
-    &ngx_junkmail_smtp_recipient_full,
-    &ngx_junkmail_smtp_recipient_foreign,
-    &ngx_junkmail_smtp_recipient_away,
+static const jm_session_reply_t ngx_junkmail_smtp_recipients[] = {
+    [NGX_JUNKMAIL_LOOKUP_FOUND] = JM_SAY_RCPT_OK,
+    [NGX_JUNKMAIL_LOOKUP_UNKNOWN] = JM_SAY_RCPT_UNKNOWN,
+    [NGX_JUNKMAIL_LOOKUP_CLOSED] = JM_SAY_RCPT_CLOSED,
+    [NGX_JUNKMAIL_LOOKUP_FULL] = JM_SAY_RCPT_FULL,
+    [NGX_JUNKMAIL_LOOKUP_FOREIGN] = JM_SAY_RCPT_FOREIGN,
+    [NGX_JUNKMAIL_LOOKUP_AWAY] = JM_SAY_RCPT_AWAY,
 };
 
 
-ngx_int_t
-ngx_junkmail_smtp_begin(ngx_junkmail_smtp_t *smtp, jm_str_t from)
+void
+ngx_junkmail_smtp_begin(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_junkmail_smtp_say(smtp, ngx_junkmail_smtp_create_transaction(smtp));
+}
+
+
+static jm_session_reply_t
+ngx_junkmail_smtp_create_transaction(ngx_junkmail_smtp_t *smtp)
 {
     ngx_pool_t                 *pool;
     ngx_junkmail_transaction_t *transaction;
 
+    if (!ngx_junkmail_spool_room(smtp->conf->spool_path,
+                                 smtp->conf->message_size)) {
+        return JM_SAY_NO_SPACE;
+    }
+
     pool = ngx_create_pool(NGX_JUNKMAIL_SMTP_POOL, smtp->connection->log);
     if (pool == NULL) {
-        return NGX_ERROR;
+        return JM_SAY_INTERNAL;
     }
 
     transaction = ngx_pcalloc(pool, sizeof(ngx_junkmail_transaction_t));
@@ -75,13 +73,12 @@ ngx_junkmail_smtp_begin(ngx_junkmail_smtp_t *smtp, jm_str_t from)
     if (transaction == NULL
         || ngx_array_init(&transaction->recipients, pool, 2, sizeof(ngx_str_t))
                != NGX_OK
-        || ngx_junkmail_smtp_copy(pool, &transaction->from, from.data,
-                                  from.len)
+        || ngx_junkmail_smtp_copy(pool, &transaction->from, smtp->session.from)
                != NGX_OK
         || jm_delivery_id((char *) transaction->id) == -1)
     {
         ngx_destroy_pool(pool);
-        return NGX_ERROR;
+        return JM_SAY_INTERNAL;
     }
 
     transaction->pool = pool;
@@ -89,35 +86,27 @@ ngx_junkmail_smtp_begin(ngx_junkmail_smtp_t *smtp, jm_str_t from)
                             smtp->conf->spool_memory);
 
     smtp->transaction = transaction;
-    smtp->transactions++;
-
-    smtp->mail = 1;
     ngx_memcpy(smtp->id, transaction->id, sizeof(smtp->id));
-    ngx_memcpy(smtp->from_data, from.data, from.len);
-    smtp->from.data = smtp->from_data;
-    smtp->from.len = from.len;
 
-    return NGX_OK;
+    return JM_SAY_MAIL_OK;
 }
 
 
 void
-ngx_junkmail_smtp_resolve(ngx_junkmail_smtp_t *smtp, jm_address_t *address)
+ngx_junkmail_smtp_resolve(ngx_junkmail_smtp_t *smtp)
 {
     ngx_int_t rc;
 
-    rc = ngx_junkmail_smtp_lookup(smtp, address);
+    rc = ngx_junkmail_smtp_lookup(smtp, &smtp->session.path.address);
 
     if (rc == NGX_OK) {
         ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_LOOKUP);
-
-    } else if (rc == NGX_DECLINED) {
-        smtp->transaction->rcpt_refused = 1;
-        ngx_junkmail_smtp_error(smtp, &ngx_junkmail_smtp_recipient_unknown);
-
-    } else {
-        ngx_junkmail_smtp_reply(smtp, &ngx_junkmail_smtp_recipient_away);
+        return;
     }
+
+    ngx_junkmail_smtp_say(smtp, rc == NGX_DECLINED ? JM_SAY_RCPT_UNKNOWN
+                                                   : JM_SAY_RCPT_AWAY);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
 }
 
 
@@ -167,21 +156,8 @@ ngx_junkmail_smtp_lookup(ngx_junkmail_smtp_t *smtp, jm_address_t *address)
 
     transaction->lookup = ngx_junkmail_lookup(
         smtp->connection->log, &key, postmaster, ngx_junkmail_smtp_wake, smtp);
-    if (transaction->lookup == NULL) {
-        return NGX_ERROR;
-    }
 
-    if (ngx_junkmail_smtp_copy(transaction->lookup->pool,
-                               &transaction->recipient, address->path.data,
-                               address->path.len)
-        != NGX_OK)
-    {
-        ngx_destroy_pool(transaction->lookup->pool);
-        transaction->lookup = NULL;
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return transaction->lookup == NULL ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -194,44 +170,28 @@ ngx_junkmail_smtp_recipient(ngx_junkmail_smtp_t *smtp)
     transaction = smtp->transaction;
     status = transaction->lookup->status;
 
-    if (status == NGX_JUNKMAIL_LOOKUP_FOUND) {
-        if (ngx_junkmail_smtp_accept(transaction) == NGX_OK) {
-            smtp->recipients++;
-
-        } else {
-            status = NGX_JUNKMAIL_LOOKUP_AWAY;
-        }
-
-    } else {
-        transaction->rcpt_refused = 1;
-    }
-
     ngx_destroy_pool(transaction->lookup->pool);
     transaction->lookup = NULL;
 
-    if (status == NGX_JUNKMAIL_LOOKUP_UNKNOWN
-        || status == NGX_JUNKMAIL_LOOKUP_FOREIGN)
+    if (status == NGX_JUNKMAIL_LOOKUP_FOUND
+        && ngx_junkmail_smtp_accept(transaction,
+                                    smtp->session.path.address.path)
+               != NGX_OK)
     {
-        ngx_junkmail_smtp_error(smtp, ngx_junkmail_smtp_recipients[status]);
-
-    } else {
-        ngx_junkmail_smtp_reply(smtp, ngx_junkmail_smtp_recipients[status]);
+        status = NGX_JUNKMAIL_LOOKUP_AWAY;
     }
+
+    ngx_junkmail_smtp_say(smtp, ngx_junkmail_smtp_recipients[status]);
 }
 
 
-/* Takes the recipient that was looked up from the look-up's pool into ours. */
-
 static ngx_int_t
-ngx_junkmail_smtp_accept(ngx_junkmail_transaction_t *transaction)
+ngx_junkmail_smtp_accept(ngx_junkmail_transaction_t *transaction,
+                         jm_str_t                    path)
 {
-    ngx_str_t *slot, path;
+    ngx_str_t *slot, copy;
 
-    if (ngx_junkmail_smtp_copy(transaction->pool, &path,
-                               transaction->recipient.data,
-                               transaction->recipient.len)
-        != NGX_OK)
-    {
+    if (ngx_junkmail_smtp_copy(transaction->pool, &copy, path) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -240,88 +200,38 @@ ngx_junkmail_smtp_accept(ngx_junkmail_transaction_t *transaction)
         return NGX_ERROR;
     }
 
-    *slot = path;
+    *slot = copy;
 
     return NGX_OK;
 }
 
 
-/*
- * What we cannot keep is read to its end all the same: the client hears the
- * reply to the message only there.
- */
-
 void
-ngx_junkmail_smtp_body(ngx_junkmail_smtp_t *smtp, jm_str_t run)
+ngx_junkmail_smtp_body(ngx_junkmail_smtp_t *smtp)
 {
-    ngx_junkmail_transaction_t *transaction;
+    jm_str_t *run;
 
-    transaction = smtp->transaction;
+    run = &smtp->session.run;
 
-    if (transaction->refused == NULL) {
-        transaction->refused = ngx_junkmail_smtp_verdict(smtp);
+    if (ngx_junkmail_spool_add(&smtp->transaction->spool, run->data, run->len)
+        != NGX_OK)
+    {
+        jm_session_refuse(&smtp->session, JM_SAY_NO_SPACE);
     }
-
-    if (transaction->refused != NULL) {
-        return;
-    }
-
-    if (ngx_junkmail_spool_add(&transaction->spool, run.data, run.len)
-        != NGX_OK) {
-        transaction->refused = &ngx_junkmail_smtp_data_no_space;
-    }
-}
-
-
-/* The reply that refuses the message for what it holds so far, or NULL. */
-
-static const ngx_str_t *
-ngx_junkmail_smtp_verdict(ngx_junkmail_smtp_t *smtp)
-{
-    jm_data_t *data;
-
-    data = &smtp->transaction->data;
-
-    if (data->bare_cr || data->bare_lf || data->nul) {
-        return &ngx_junkmail_smtp_data_line_ends;
-    }
-
-    if (data->size > (uint64_t) smtp->conf->message_size) {
-        return &ngx_junkmail_smtp_data_too_big;
-    }
-
-    if (data->hops > NGX_JUNKMAIL_SMTP_HOPS) {
-        return &ngx_junkmail_smtp_data_loop;
-    }
-
-    return NULL;
 }
 
 
 void
 ngx_junkmail_smtp_commit(ngx_junkmail_smtp_t *smtp)
 {
-    ngx_junkmail_transaction_t *transaction;
-
-    transaction = smtp->transaction;
-
-    if (transaction->refused == NULL) {
-        transaction->refused = ngx_junkmail_smtp_verdict(smtp);
-    }
-
-    if (transaction->refused == NULL
-        && ngx_junkmail_smtp_handoff(smtp) != NGX_OK) {
-        transaction->refused = &ngx_junkmail_smtp_data_internal;
-    }
-
-    if (transaction->refused == NULL) {
+    if (ngx_junkmail_smtp_handoff(smtp) == NGX_OK) {
         ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_HANDOFF);
         return;
     }
 
-    ngx_junkmail_smtp_reply(smtp, transaction->refused);
+    ngx_junkmail_smtp_say(smtp, JM_SAY_INTERNAL);
     ngx_junkmail_smtp_rollback(smtp);
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
 }
 
 
@@ -345,6 +255,7 @@ ngx_junkmail_smtp_handoff(ngx_junkmail_smtp_t *smtp)
     request->id.data = transaction->id;
     request->id.len = sizeof(transaction->id) - 1;
     request->from = transaction->from;
+    request->utf8 = smtp->session.utf8;
     request->recipients = &transaction->recipients;
     request->spool = &transaction->spool;
     request->handler = ngx_junkmail_smtp_handed_off;
@@ -368,35 +279,24 @@ ngx_junkmail_smtp_handed_off(void *data)
 void
 ngx_junkmail_smtp_answer(ngx_junkmail_smtp_t *smtp)
 {
-    u_char                       text[NGX_JUNKMAIL_SMTP_REPLY];
-    ngx_str_t                    reply;
+    jm_str_t                     value;
+    ngx_uint_t                   stored;
     ngx_junkmail_lmtp_request_t *request;
 
     request = &smtp->transaction->handoff;
-    reply.data = text;
-
-    if (request->code / 100 == 2) {
-        smtp->messages++;
-        smtp->junk = 0;
-        reply.len = (size_t) (ngx_slprintf(text, text + sizeof(text),
-                                           "250 2.0.0 Stored as %V" CRLF,
-                                           &request->id)
-                              - text);
-
-    } else {
-        reply.len = (size_t) (ngx_slprintf(text, text + sizeof(text),
-                                           "%V" CRLF, &request->reply)
-                              - text);
-    }
+    stored = (request->code / 100 == 2);
 
     ngx_log_error(NGX_LOG_INFO, smtp->connection->log, 0,
                   "message %V to %ui recipients, %O octets: %V", &request->id,
                   request->recipients->nelts,
                   ngx_junkmail_spool_size(request->spool), &request->reply);
 
-    ngx_junkmail_smtp_reply(smtp, &reply);
+    value.data = stored ? request->id.data : request->reply.data;
+    value.len = stored ? request->id.len : request->reply.len;
+
+    jm_session_answer(&smtp->session, stored ? JM_SAY_STORED : JM_SAY_BACKEND,
+                      value);
     ngx_junkmail_smtp_rollback(smtp);
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_COMMAND);
 }
 
 
@@ -421,17 +321,23 @@ ngx_junkmail_smtp_rollback(ngx_junkmail_smtp_t *smtp)
 }
 
 
-static ngx_int_t
-ngx_junkmail_smtp_copy(ngx_pool_t *pool, ngx_str_t *out, u_char *data,
-                       size_t len)
+static void
+ngx_junkmail_smtp_say(ngx_junkmail_smtp_t *smtp, jm_session_reply_t reply)
 {
-    out->data = ngx_pnalloc(pool, len + 1);
+    jm_session_answer(&smtp->session, reply, jm_str(""));
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_copy(ngx_pool_t *pool, ngx_str_t *out, jm_str_t text)
+{
+    out->data = ngx_pnalloc(pool, text.len + 1);
     if (out->data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(out->data, data, len);
-    out->len = len;
+    ngx_memcpy(out->data, text.data, text.len);
+    out->len = text.len;
 
     return NGX_OK;
 }

@@ -23,9 +23,11 @@ static ngx_int_t ngx_stream_junkmail_preconfiguration(ngx_conf_t *cf);
 static void     *ngx_stream_junkmail_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent,
                                                 void *child);
-static char              *
+static char *
 ngx_stream_junkmail_hostname(ngx_conf_t                     *cf,
-                                          ngx_stream_junkmail_srv_conf_t *conf);
+                             ngx_stream_junkmail_srv_conf_t *conf);
+static void
+ngx_stream_junkmail_session_conf(ngx_stream_junkmail_srv_conf_t *conf);
 static char *ngx_stream_junkmail_smtp(ngx_conf_t *cf, ngx_command_t *cmd,
                                       void *conf);
 static char *ngx_stream_junkmail_backend(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -140,27 +142,29 @@ ngx_module_t ngx_stream_junkmail_module = {
 static ngx_stream_variable_t ngx_stream_junkmail_variables[] = {
 
     /* The client's name for itself; what is no token's character is "?". */
-    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_helo",
-                                 ngx_stream_junkmail_variable_string, helo),
+    NGX_STREAM_JUNKMAIL_VARIABLE(
+        "junkmail_helo", ngx_stream_junkmail_variable_string, session.helo),
 
     /* Sender and delivery id of the last transaction. */
-    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_from",
-                                 ngx_stream_junkmail_variable_from, from),
+    NGX_STREAM_JUNKMAIL_VARIABLE(
+        "junkmail_from", ngx_stream_junkmail_variable_from, session.from),
     NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_id",
                                  ngx_stream_junkmail_variable_id, id),
 
     /* Counts of the session: recipients and messages accepted. */
     NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_recipients",
                                  ngx_stream_junkmail_variable_number,
-                                 recipients),
-    NGX_STREAM_JUNKMAIL_VARIABLE(
-        "junkmail_messages", ngx_stream_junkmail_variable_number, messages),
+                                 session.recipients),
+    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_messages",
+                                 ngx_stream_junkmail_variable_number,
+                                 session.messages),
     NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_errors",
-                                 ngx_stream_junkmail_variable_number, errors),
+                                 ngx_stream_junkmail_variable_number,
+                                 session.errors),
 
     /* The code of the last reply. */
-    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_reply",
-                                 ngx_stream_junkmail_variable_number, reply),
+    NGX_STREAM_JUNKMAIL_VARIABLE(
+        "junkmail_reply", ngx_stream_junkmail_variable_number, session.reply),
 
     ngx_stream_null_variable
 };
@@ -276,7 +280,13 @@ ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_stream_junkmail_hostname(cf, conf);
+    if (ngx_stream_junkmail_hostname(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_stream_junkmail_session_conf(conf);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -288,6 +298,12 @@ ngx_stream_junkmail_hostname(ngx_conf_t                     *cf,
 
     if (conf->hostname.len == 0) {
         conf->hostname = cf->cycle->hostname;
+    }
+
+    if (conf->hostname.len > JM_DOMAIN_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"junkmail_hostname\" is too long");
+        return NGX_CONF_ERROR;
     }
 
     /* It is said in replies and headers, and is postmaster's domain. */
@@ -302,6 +318,26 @@ ngx_stream_junkmail_hostname(ngx_conf_t                     *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* What of the directives is the session's. */
+
+static void
+ngx_stream_junkmail_session_conf(ngx_stream_junkmail_srv_conf_t *conf)
+{
+    jm_session_conf_t *session;
+
+    session = &conf->session;
+
+    session->hostname.data = conf->hostname.data;
+    session->hostname.len = conf->hostname.len;
+    session->message_size = (uint64_t) conf->message_size;
+    session->recipients = conf->recipients;
+    session->transactions = conf->transactions;
+    session->errors = conf->errors;
+    session->starttls = (conf->starttls != NGX_JUNKMAIL_STARTTLS_OFF);
+    session->tls_required = (conf->starttls == NGX_JUNKMAIL_STARTTLS_REQUIRED);
 }
 
 
@@ -464,13 +500,13 @@ ngx_stream_junkmail_variable_string(ngx_stream_session_t        *s,
                                     ngx_stream_variable_value_t *v,
                                     uintptr_t                    data)
 {
-    ngx_str_t           *value;
+    jm_str_t            *value;
     ngx_junkmail_smtp_t *smtp;
 
     smtp = ngx_stream_junkmail_session(s, v);
 
     if (smtp != NULL) {
-        value = (ngx_str_t *) ((u_char *) smtp + data);
+        value = (jm_str_t *) ((u_char *) smtp + data);
         ngx_stream_junkmail_value(v, value->data, value->len);
     }
 
@@ -484,7 +520,7 @@ ngx_stream_junkmail_variable_number(ngx_stream_session_t        *s,
                                     uintptr_t                    data)
 {
     u_char              *p;
-    ngx_uint_t          *value;
+    size_t              *value;
     ngx_junkmail_smtp_t *smtp;
 
     smtp = ngx_stream_junkmail_session(s, v);
@@ -493,7 +529,7 @@ ngx_stream_junkmail_variable_number(ngx_stream_session_t        *s,
         return NGX_OK;
     }
 
-    value = (ngx_uint_t *) ((u_char *) smtp + data);
+    value = (size_t *) ((u_char *) smtp + data);
 
     p = ngx_pnalloc(s->connection->pool, NGX_INT_T_LEN);
     if (p == NULL) {
@@ -501,7 +537,7 @@ ngx_stream_junkmail_variable_number(ngx_stream_session_t        *s,
     }
 
     ngx_stream_junkmail_value(v, p,
-                              (size_t) (ngx_sprintf(p, "%ui", *value) - p));
+                              (size_t) (ngx_sprintf(p, "%uz", *value) - p));
 
     return NGX_OK;
 }
@@ -518,7 +554,7 @@ ngx_stream_junkmail_variable_from(ngx_stream_session_t        *s,
 
     smtp = ngx_stream_junkmail_session(s, v);
 
-    if (smtp != NULL && smtp->mail && smtp->from.len == 0) {
+    if (smtp != NULL && smtp->session.named && smtp->session.from.len == 0) {
         ngx_stream_junkmail_value(v, (u_char *) "<>", 2);
         return NGX_OK;
     }
@@ -537,7 +573,7 @@ ngx_stream_junkmail_variable_id(ngx_stream_session_t        *s,
 
     if (smtp != NULL) {
         ngx_stream_junkmail_value(v, smtp->id,
-                                  smtp->mail ? sizeof(smtp->id) : 0);
+                                  smtp->id[0] ? sizeof(smtp->id) : 0);
     }
 
     return NGX_OK;

@@ -198,6 +198,35 @@ jm_data_newline(jm_data_t *data)
 }
 
 
+void
+jm_data_chunk(jm_data_t *data, jm_str_t run)
+{
+    const u_char *p, *last;
+
+    p = run.data;
+    last = p + run.len;
+
+    if (!data->body) {
+        jm_data_header(data, p, last);
+    }
+
+    while (p < last) {
+        p = jm_data_text(data, p, last);
+    }
+
+    data->size += run.len;
+}
+
+
+void
+jm_data_last(jm_data_t *data)
+{
+    if (data->state == JM_DATA_CR) {
+        data->bare_cr = 1;
+    }
+}
+
+
 size_t
 jm_data_stuff(unsigned *line, const u_char *in, size_t len, size_t *taken,
               u_char *out, size_t size)

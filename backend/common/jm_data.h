@@ -49,6 +49,13 @@ jm_data_status_t jm_data_read(jm_data_t *data, const u_char **pos,
                               const u_char *last, jm_str_t *run);
 
 /*
+ * The same watch over a message that comes in chunks (RFC 3030), where a dot
+ * is a dot: looks at the next octets, or at the end of the message.
+ */
+void jm_data_chunk(jm_data_t *data, jm_str_t run);
+void jm_data_last(jm_data_t *data);
+
+/*
  * The other direction: copies `len` octets of a message to `out` with its dots
  * doubled (RFC 5321 4.5.2).  `line` is 1 when `in` begins at the start of a
  * line, and is kept for the next call.  Stops when `out`, `size` octets, is
