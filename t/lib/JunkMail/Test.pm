@@ -59,6 +59,8 @@ sub new
         jitter    => '1s',  # of closing WebSockets at a reload
         junkmail  => '',    # further lines of junkmail {}
         main      => '',    # further lines of nginx's main context
+        daemon    => 0,     # nginx as a daemon, as a binary upgrade needs it
+        shutdown  => '20s', # worker_shutdown_timeout
         conf      => '',    # further lines of junkmail.conf
         allow     => undef, # pattern of log lines that are expected
         %opt,
@@ -155,6 +157,10 @@ sub write_nginx_conf
     my $redis   = $self->{redis} ? $self->{redis}->socket : "$dir/none.sock";
     my $backend = $self->{backend} || 'unix:' . $self->lmtp_socket;
 
+    # What the binary of an upgrade is to inherit.
+    my $env = !$self->{daemon} ? ''
+        : join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
+
     if (!$self->{redis}) {
         $self->write('edge.password', "none\n");
     }
@@ -162,14 +168,14 @@ sub write_nginx_conf
     $self->write('index.html', "static\n");
     $self->write('nginx.conf', <<"CONF");
 $user
-daemon off;
+daemon @{[ $self->{daemon} ? 'on' : 'off' ]};
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log @{[ $ENV{JM_DEBUG} ? 'debug' : 'info' ]};
-worker_shutdown_timeout 20s;
+worker_shutdown_timeout $self->{shutdown};
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 load_module $BUILD/ngx_junkmail_module.so;
-$self->{main}
+$env$self->{main}
 
 events {
     worker_connections 2048;
@@ -319,9 +325,20 @@ sub start_nginx
         chomp($env{LD_PRELOAD} = `gcc -print-file-name=libasan.so`);
     }
 
-    $self->{nginx_pid} = $self->spawn('nginx', \%env, 'nginx', '-e',
+    # A binary upgrade starts what is named here, without a search.
+    my $nginx = $self->{daemon} ? '/usr/sbin/nginx' : 'nginx';
+    adopt() if $self->{daemon};
+
+    $self->{nginx_pid} = $self->spawn('nginx', \%env, $nginx, '-e',
         "$self->{dir}/error.log", '-p', $self->{dir}, '-c',
         "$self->{dir}/nginx.conf");
+
+    if ($self->{daemon}) {
+        waitpid(delete $self->{nginx_pid}, 0);
+        $self->wait_for("nginx's pid file",
+                        sub { -s "$self->{dir}/nginx.pid" });
+        $self->{nginx_pid} = $self->read('nginx.pid') + 0;
+    }
 
     $self->wait_for('nginx', sub {
         IO::Socket::INET->new(PeerAddr => '127.0.0.1',
@@ -334,6 +351,16 @@ sub start_nginx
             return $r->{status} == 200;
         });
     }
+}
+
+# Daemons become children of this process, so that their end can be waited for:
+# prctl(PR_SET_CHILD_SUBREAPER, 1).
+sub adopt
+{
+    my %prctl = (x86_64 => 157, aarch64 => 167);
+    chomp(my $machine = `uname -m`);
+    my $number = $prctl{$machine} or die "prctl on $machine?";
+    syscall($number, 36, 1, 0, 0, 0) == 0 or die "prctl: $!";
 }
 
 sub died { waitpid($_[1], WNOHANG) == $_[1] }
