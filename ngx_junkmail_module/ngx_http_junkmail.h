@@ -26,8 +26,9 @@ typedef struct {
     ngx_junkmail_rate_conf_t rate;           /* junkmail_rate_limit, 600r/m */
     time_t                   default_expiry; /* junkmail_default_expiry, 30d */
     time_t                   max_expiry;     /* junkmail_max_expiry, 30d */
-    ngx_msec_t               push_ping;      /* junkmail_push_ping, 30s */
-    ngx_msec_t               push_jitter;    /* junkmail_push_jitter, 10s */
+    ngx_array_t             *cors; /* junkmail_cors, ngx_str_t; NULL: off */
+    ngx_msec_t               push_ping;   /* junkmail_push_ping, 30s */
+    ngx_msec_t               push_jitter; /* junkmail_push_jitter, 10s */
 } ngx_http_junkmail_loc_conf_t;
 
 typedef struct ngx_http_junkmail_ctx_s ngx_http_junkmail_ctx_t;
@@ -123,6 +124,16 @@ extern ngx_module_t ngx_http_junkmail_module;
 /* junkmail_push_ping and junkmail_push_jitter where `r` arrived, in ms. */
 ngx_msec_t ngx_http_junkmail_push_ping(ngx_http_request_t *r);
 ngx_msec_t ngx_http_junkmail_push_jitter(ngx_http_request_t *r);
+
+/*
+ * ngx_junkmail_cors.c: the directive; the headers of every answer, NGX_OK or
+ * NGX_ERROR; and the answer to a preflight for a path that knows `methods`, or
+ * NGX_DECLINED when the request is none of a page that may ask.
+ */
+char *ngx_junkmail_cors_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_junkmail_cors_headers(ngx_http_request_t *r);
+ngx_int_t ngx_junkmail_cors_preflight(ngx_http_request_t *r,
+                                      ngx_str_t          *methods);
 
 /* Content handlers of their own files. */
 ngx_int_t ngx_junkmail_push_handler(ngx_http_request_t *r);

@@ -1,8 +1,8 @@
 /*
  * The API's errors: one table of words, codes, statuses and texts, the form in
  * which they are sent, and the filter that puts nginx's own error pages on the
- * API's paths into the same form.  The filter also adds the X-RateLimit
- * headers, so that they are on every response to a key.
+ * API's paths into the same form.  The filter also adds the X-RateLimit and
+ * the cross-origin headers, so that they are on every response.
  */
 
 #include <ngx_config.h>
@@ -353,6 +353,10 @@ ngx_http_junkmail_header_filter(ngx_http_request_t *r)
     if (ctx->rated && r->headers_out.status != NGX_HTTP_UNAUTHORIZED
         && ngx_http_junkmail_rate_headers(r, &ctx->rate) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ngx_junkmail_cors_headers(r) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -148,6 +148,11 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
       ngx_conf_set_sec_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_junkmail_loc_conf_t, max_expiry), NULL },
 
+    { ngx_string("junkmail_cors"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_1MORE,
+      ngx_junkmail_cors_set, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+
     { ngx_string("junkmail_push_ping"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_TAKE1,
@@ -335,10 +340,13 @@ ngx_http_junkmail_match(const char *pattern, ngx_str_t *path, ngx_str_t *arg)
 }
 
 
+/* A preflight of another origin's page, or a method that is not there. */
+
 static ngx_int_t
 ngx_http_junkmail_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
 {
     u_char    *p;
+    ngx_int_t  rc;
     ngx_str_t  value;
     ngx_uint_t i;
 
@@ -360,6 +368,11 @@ ngx_http_junkmail_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
     }
 
     value.len = p - value.data;
+
+    rc = ngx_junkmail_cors_preflight(r, &value);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     if (ngx_http_junkmail_header(r, "Allow", &value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -574,6 +587,7 @@ ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf)
     jlcf->rate.period = NGX_CONF_UNSET;
     jlcf->default_expiry = NGX_CONF_UNSET;
     jlcf->max_expiry = NGX_CONF_UNSET;
+    jlcf->cors = NGX_CONF_UNSET_PTR;
     jlcf->push_ping = NGX_CONF_UNSET_MSEC;
     jlcf->push_jitter = NGX_CONF_UNSET_MSEC;
 
@@ -597,6 +611,7 @@ ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->default_expiry, prev->default_expiry,
         ngx_min(conf->max_expiry, NGX_HTTP_JUNKMAIL_EXPIRY));
 
+    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
     ngx_conf_merge_msec_value(conf->push_ping, prev->push_ping, 30000);
     ngx_conf_merge_msec_value(conf->push_jitter, prev->push_jitter, 10000);
 

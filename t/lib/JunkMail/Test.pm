@@ -316,6 +316,24 @@ sub admin
     return $out;
 }
 
+# What `nginx -t` says of the configuration with other options; the running
+# nginx keeps its own.
+sub check_conf
+{
+    my ($self, %opt) = @_;
+
+    my %other = (%$self, %opt);
+    (bless { %other }, ref $self)->write_nginx_conf;
+
+    my $preload = $SAN ? 'LD_PRELOAD=$(gcc -print-file-name=libasan.so)' : '';
+    my $test    = "nginx -t -e stderr -p $self->{dir}";
+    my $out     = qx{$preload $test -c $self->{dir}/nginx.conf 2>&1};
+
+    $self->write_nginx_conf;
+
+    return $out;
+}
+
 sub start_nginx
 {
     my ($self) = @_;
