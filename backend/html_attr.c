@@ -11,12 +11,20 @@
 void
 jm_attr_read(jm_props_t *props, const xmlNode *node)
 {
-    xmlAttr *xml;
+    unsigned   groups;
+    xmlAttr   *xml;
+    jm_prop_t *prop;
 
     memset(props, 0, sizeof(jm_props_t));
+    groups = jm_attr_groups(jm_node_tag(node));
 
     for (xml = node->properties; xml != NULL; xml = xml->next) {
-        props->prop[((jm_prop_t *) xml->_private)->attr] = xml->_private;
+        prop = xml->_private;
+
+        /* a renamed element has attributes of its former self */
+        if (jm_attrs[prop->attr].groups & groups) {
+            props->prop[prop->attr] = prop;
+        }
     }
 }
 
@@ -50,7 +58,7 @@ jm_attr_judge_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t before)
 
 
 jm_prop_t *
-jm_attr_style(jm_writer_t *w, jm_props_t *props, int body)
+jm_attr_style(jm_writer_t *w, jm_props_t *props, jm_tag_t tag)
 {
     jm_buf_t   before;
     jm_prop_t *style, *prop;
@@ -60,7 +68,7 @@ jm_attr_style(jm_writer_t *w, jm_props_t *props, int body)
 
     prop = props->prop[JM_ATTR_bgcolor];
 
-    if (body && prop != NULL) {
+    if (tag == JM_TAG_body && prop != NULL) {
         jm_buf_adds(&before, "background-color:");
         if (jm_value_colour(&before, prop->raw) != 0) {
             before.len = 0;
@@ -71,10 +79,14 @@ jm_attr_style(jm_writer_t *w, jm_props_t *props, int body)
 
     prop = props->prop[JM_ATTR_text];
 
-    if (body && prop != NULL) {
+    if (tag == JM_TAG_body && prop != NULL) {
         jm_buf_adds(&before, "color:");
         jm_value_colour(&before, prop->raw);
         jm_buf_addc(&before, ';');
+    }
+
+    if (tag == JM_TAG_nobr) {
+        jm_buf_adds(&before, "white-space:nowrap;");
     }
 
     if (props->prop[JM_ATTR_hidden] != NULL) {

@@ -18,10 +18,11 @@ typedef struct {
 void jm_attr_read(jm_props_t *props, const xmlNode *node);
 
 /*
- * Makes the style that hidden and style come to, and with `body` set body's
- * colours; sets props->prop[JM_ATTR_style] to it, or to NULL, and returns it.
+ * Makes the style that hidden and style come to, and what `tag` alone says
+ * (body's colours, nobr); sets props->prop[JM_ATTR_style] to it, or to NULL,
+ * and returns it.
  */
-jm_prop_t *jm_attr_style(jm_writer_t *w, jm_props_t *props, int body);
+jm_prop_t *jm_attr_style(jm_writer_t *w, jm_props_t *props, jm_tag_t tag);
 
 /* A background image goes, and is looked at. */
 void jm_attr_background(jm_writer_t *w, jm_props_t *props);

@@ -443,7 +443,7 @@ jm_img_write(jm_writer_t *w, xmlNode *node)
     jm_style_t style;
 
     jm_attr_read(&props, node);
-    jm_attr_style(w, &props, 0);
+    jm_attr_style(w, &props, JM_TAG_img);
     jm_style_of(&style, w, JM_TAG_img, &props);
 
     memset(&src, 0, sizeof(jm_str_t));

@@ -14,38 +14,11 @@
 #define JM_HTML_PIECE 4096
 
 
-/*
- * Three formatting elements alike are open: parsers differ in what the end tag
- * of a fourth closes, so it is left out ("Noah's Ark", 13.2.4.3).
- */
-static int
-jm_judge_is_crowded(jm_writer_t *w, jm_tag_t tag, size_t start)
+/* The name that an element is written under. */
+static const char *
+jm_judge_name(jm_tag_t tag)
 {
-    size_t        i, len, same;
-    jm_written_t *open;
-
-    if (!(jm_tags[tag].flags & FORMAT)) {
-        return 0;
-    }
-
-    same = 0;
-    len = w->html.len - start;
-
-    for (i = w->depth; i > 0; i--) {
-        open = &w->open[i - 1];
-
-        if ((jm_tags[open->tag].flags & (SCOPE | TABLE_PART))
-            == (SCOPE | TABLE_PART)) {
-            break;
-        }
-
-        same += (open->len == len
-                 && memcmp(w->html.data + open->start, w->html.data + start,
-                           len)
-                        == 0);
-    }
-
-    return same >= 3;
+    return jm_tags[jm_tags[tag].to != 0 ? jm_tags[tag].to : tag].name;
 }
 
 
@@ -55,7 +28,7 @@ jm_judge_tag(jm_writer_t *w, jm_tag_t tag, jm_props_t *props)
     jm_url_t url;
 
     jm_buf_addc(&w->html, '<');
-    jm_buf_adds(&w->html, jm_tags[tag].name);
+    jm_buf_adds(&w->html, jm_judge_name(tag));
 
     if (tag == JM_TAG_a) {
         jm_link_start(w, props);
@@ -97,7 +70,7 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
     }
 
     jm_attr_read(&props, node);
-    jm_attr_style(w, &props, 0);
+    jm_attr_style(w, &props, tag);
     jm_attr_background(w, &props);
     jm_style_of(&style, w, tag, &props);
 
@@ -107,11 +80,6 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
     open->hidden = style.hidden;
 
     jm_judge_tag(w, tag, &props);
-
-    if (jm_judge_is_crowded(w, tag, open->start)) {
-        w->html.len = open->start;
-        open->hidden = 0;
-    }
 
     if (jm_tags[tag].flags & VOID) {
         if (w->hidden == 0 && !open->hidden) {
@@ -151,7 +119,7 @@ jm_judge_end(jm_writer_t *w)
 
     if (open->len != 0) {
         jm_buf_adds(&w->html, "</");
-        jm_buf_adds(&w->html, jm_tags[open->tag].name);
+        jm_buf_adds(&w->html, jm_judge_name(open->tag));
         jm_buf_addc(&w->html, '>');
     }
 
@@ -208,7 +176,7 @@ jm_judge_body(jm_writer_t *w, xmlNode *body)
     jm_props_t props;
 
     jm_attr_read(&props, body);
-    jm_attr_style(w, &props, 1);
+    jm_attr_style(w, &props, JM_TAG_body);
     jm_attr_background(w, &props);
 
     props.prop[JM_ATTR_bgcolor] = NULL;

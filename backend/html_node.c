@@ -135,6 +135,14 @@ jm_node_tag(const xmlNode *node)
 
 
 void
+jm_node_rename(xmlNode *node, jm_tag_t tag)
+{
+    node->name = (const xmlChar *) jm_tags[tag].name;
+    node->_private = (void *) (uintptr_t) tag;
+}
+
+
+void
 jm_node_append(xmlNode *parent, xmlNode *node)
 {
     node->parent = parent;

@@ -44,6 +44,9 @@ void jm_node_attr(jm_arena_t *arena, xmlNode *node, jm_attr_t attr,
 
 jm_tag_t jm_node_tag(const xmlNode *node);
 
+/* It is to be written as another element. */
+void jm_node_rename(xmlNode *node, jm_tag_t tag);
+
 /*
  * Links are set by hand: xmlAddChild would merge text nodes, each time copying
  * what is there already.  `node` is nowhere yet, or taken out before.

@@ -16,8 +16,8 @@
 
 /* What becomes of an element. */
 typedef enum {
-    KEEP,
-    RENAME,    /* kept as another one */
+    KEEP,      /* under its own name, or written as another one */
+    RENAME,    /* treated as another one from the start */
     BODY,      /* its attributes go to the wrapper */
     SKIP,      /* tags go, content stays */
     BREAK,     /* the same, but it is a block: a paragraph ends there */
@@ -54,7 +54,7 @@ typedef struct {
     const char     *name;
     jm_tag_action_t action;
     unsigned        flags;
-    jm_tag_t        to; /* RENAME: what it becomes */
+    jm_tag_t        to; /* what it becomes, where it does not stay */
 } jm_tag_info_t;
 
 /* By tag; row 0 is for names that are not known. */

@@ -310,6 +310,8 @@ jm_tokenizer_init(jm_tokenizer_t *t, jm_arena_t *arena, jm_str_t source)
     t->pos = source.data;
     t->end = source.data + source.len;
     t->content = JM_CONTENT_DATA;
+    t->doctype.data = NULL;
+    t->doctype.len = 0;
 }
 
 
@@ -418,7 +420,7 @@ jm_token_comment(const u_char *p, const u_char *end)
 static void
 jm_token_markup(jm_tokenizer_t *t, jm_token_t *token)
 {
-    const u_char *p, *end;
+    const u_char *p, *end, *name;
 
     p = t->pos + 1;
     end = t->end;
@@ -449,8 +451,16 @@ jm_token_markup(jm_tokenizer_t *t, jm_token_t *token)
      * "<!x", "<![if …]>", "<?x", "</ x", "</>": bogus comments and doctypes,
      * to the next ">", whatever quotes are in them.
      */
+    name = p;
     p = memchr(p, '>', (size_t) (end - p));
     t->pos = (p == NULL) ? end : p + 1;
+
+    if (t->doctype.data == NULL && t->pos - name > 9
+        && strncasecmp((const char *) name, "!doctype", 8) == 0)
+    {
+        t->doctype.data = (u_char *) name + 8;
+        t->doctype.len = (size_t) (t->pos - name) - 9;
+    }
 }
 
 

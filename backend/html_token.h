@@ -57,6 +57,7 @@ typedef struct {
     jm_arena_t     *arena;
     const u_char   *pos;
     const u_char   *end;
+    jm_str_t        doctype; /* the first one: what follows "<!doctype" */
     jm_content_t    content;
     jm_str_t        raw_name; /* the end tag that ends the raw text */
     jm_token_attr_t attrs[JM_TOKEN_MAX_ATTRS];

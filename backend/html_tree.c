@@ -7,6 +7,7 @@
 
 #include "html_tree_private.h"
 
+#include "html_doctype.h"
 #include "html_str.h"
 
 #define JM_HTML_MAX_NODES 100000
@@ -270,6 +271,33 @@ jm_tree_tag(jm_str_t name)
 }
 
 
+/* Start tags that are the head's, or nobody's, before the body has begun. */
+static int
+jm_tree_is_head(jm_tag_t tag)
+{
+    switch (tag) {
+
+    case JM_TAG_base:
+    case JM_TAG_basefont:
+    case JM_TAG_bgsound:
+    case JM_TAG_head:
+    case JM_TAG_html:
+    case JM_TAG_link:
+    case JM_TAG_meta:
+    case JM_TAG_noframes:
+    case JM_TAG_noscript:
+    case JM_TAG_script:
+    case JM_TAG_style:
+    case JM_TAG_template:
+    case JM_TAG_title:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
 /*
  * Our own wrapper at the very beginning is the body, so that cleaning twice
  * adds none.
@@ -300,11 +328,16 @@ jm_tree_start_token(jm_tree_t *tree, jm_token_t *token)
     tree->out->cut |= token->cut;
     jm_tree_count(tree, tag);
 
+    if (jm_foreign_is(tree) && !jm_foreign_start(tree, tag, token)) {
+        return;
+    }
+
     if (jm_tree_is_wrapper(tree, tag, token)) {
         tag = JM_TAG_body;
     }
 
     tree->begun = 1;
+    tree->in_body |= !jm_tree_is_head(tag);
     tree->ignore_lf = 0;
 
     if (content != JM_CONTENT_DATA) {
@@ -339,6 +372,10 @@ jm_tree_end_token(jm_tree_t *tree, jm_token_t *token)
     jm_tag_t tag;
 
     tag = jm_tree_tag(token->name);
+
+    while ((tag == JM_TAG_p || tag == JM_TAG_br) && jm_foreign_is(tree)) {
+        jm_tree_pop(tree);
+    }
 
     if (tag == JM_TAG_dialog && jm_tree_scope(tree, JM_TAG_template) != 0) {
         tag = JM_TAG_template;
@@ -382,13 +419,21 @@ jm_tree_build(jm_html_t *out, jm_arena_t *arena, jm_str_t source)
             break;
         }
 
+        if (!tree->begun) {
+            tree->quirks = jm_doctype_is_quirks(tree->tokenizer.doctype);
+        }
+
         if (token.kind == JM_TOKEN_START) {
             jm_tree_start_token(tree, &token);
             continue;
         }
 
         if (token.kind == JM_TOKEN_TEXT) {
-            tree->begun |= !jm_html_is_blank(token.text);
+            if (!jm_html_is_blank(token.text)) {
+                tree->begun = 1;
+                tree->in_body = 1;
+            }
+
             jm_tree_characters(tree, token.text);
 
         } else {

@@ -36,35 +36,8 @@ jm_body_start_item(jm_tree_t *tree, jm_tag_t tag)
 }
 
 
-/*
- * A heading ends an open one.  (The Standard does so only for the innermost
- * element; going through the inline ones keeps our output stable.)
- */
+/* Ends an open link (13.2.6.4.7, a start tag "a"). */
 static void
-jm_body_start_heading(jm_tree_t *tree)
-{
-    size_t i;
-
-    jm_tree_close_p(tree);
-
-    for (i = tree->nopen - 1; i > 0; i--) {
-        if (jm_tags[tree->open[i].tag].flags & HEADING) {
-            jm_tree_pop_to(tree, i);
-            return;
-        }
-
-        if (jm_tree_is_special(tree->open[i].tag)) {
-            return;
-        }
-    }
-}
-
-
-/*
- * Ends an open link.  0 if that cannot be because it is the link of a table
- * we are in, outside its cells.
- */
-static int
 jm_body_start_link(jm_tree_t *tree)
 {
     size_t   entry;
@@ -72,26 +45,22 @@ jm_body_start_link(jm_tree_t *tree)
 
     entry = jm_format_find(tree, JM_TAG_a);
 
-    if (entry != tree->nformat) {
-        node = tree->format[entry].node;
-
-        if (node->extra && jm_tree_scope(tree, JM_TAG_a) == 0) {
-            return 0;
-        }
-
-        jm_format_end(tree, JM_TAG_a, jm_str("a"));
-
-        entry = jm_format_index(tree, node);
-        if (entry != tree->nformat) {
-            jm_format_remove(tree, entry);
-        }
-
-        if (node->extra) {
-            jm_tree_remove(tree, jm_tree_index(tree, node));
-        }
+    if (entry == tree->nformat) {
+        return;
     }
 
-    return 1;
+    node = tree->format[entry].node;
+    jm_format_end(tree, JM_TAG_a, jm_str("a"));
+
+    entry = jm_format_index(tree, node);
+
+    if (entry != tree->nformat) {
+        jm_format_remove(tree, entry);
+    }
+
+    if (node->extra) {
+        jm_tree_remove(tree, jm_tree_index(tree, node));
+    }
 }
 
 
@@ -146,13 +115,19 @@ jm_body_start_kept(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
     flags = jm_tags[tag].flags;
 
     if (flags & HEADING) {
-        jm_body_start_heading(tree);
+        jm_tree_close_p(tree);
+
+        if (jm_tags[jm_tree_top(tree)->tag].flags & HEADING) {
+            jm_tree_pop(tree);
+        }
 
     } else if (tag == JM_TAG_li || tag == JM_TAG_dd || tag == JM_TAG_dt) {
         jm_body_start_item(tree, tag);
 
     } else if (flags & BLOCK) {
-        jm_tree_close_p(tree);
+        if (tag != JM_TAG_table || !tree->quirks) {
+            jm_tree_close_p(tree);
+        }
 
     } else if (tag == JM_TAG_rp || tag == JM_TAG_rt) {
         if (jm_tree_scope(tree, JM_TAG_ruby)) {
@@ -160,17 +135,22 @@ jm_body_start_kept(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
         }
 
     } else {
-        if (tag == JM_TAG_a && !jm_body_start_link(tree)) {
-            return;
+        if (tag == JM_TAG_a) {
+            jm_body_start_link(tree);
         }
 
         jm_format_reconstruct(tree);
+
+        if (tag == JM_TAG_nobr && jm_tree_scope(tree, JM_TAG_nobr) != 0) {
+            jm_format_end(tree, tag, token->name);
+            jm_format_reconstruct(tree);
+        }
     }
 
     node = jm_tree_insert(tree, tag, token);
 
     if (node != NULL && (flags & FORMAT)) {
-        jm_format_push(tree, node);
+        jm_format_push(tree, node, tag);
     }
 
     if (tag == JM_TAG_pre) {
@@ -266,7 +246,7 @@ jm_body_end(jm_tree_t *tree, jm_tag_t tag, jm_str_t name)
         return;
 
     } else if (tag == JM_TAG_p) {
-        if (jm_tree_scope(tree, JM_TAG_p) == 0) {
+        if (jm_tree_scope(tree, JM_TAG_p) == 0 && tree->in_body) {
             jm_tree_insert(tree, JM_TAG_p, NULL);
         }
 

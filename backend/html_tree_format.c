@@ -42,19 +42,19 @@ jm_format_remove(jm_tree_t *tree, size_t i)
 
 
 static void
-jm_format_insert(jm_tree_t *tree, size_t i, xmlNode *node)
+jm_format_insert(jm_tree_t *tree, size_t i, xmlNode *node, jm_tag_t tag)
 {
     memmove(&tree->format[i + 1], &tree->format[i],
             (tree->nformat - i) * sizeof(jm_format_t));
     tree->format[i].node = node;
-    tree->format[i].tag = jm_node_tag(node);
+    tree->format[i].tag = tag;
     tree->nformat++;
 }
 
 
 /* 13.2.4.3: at most three alike ("Noah's Ark"), and a cap of ours. */
 void
-jm_format_push(jm_tree_t *tree, xmlNode *node)
+jm_format_push(jm_tree_t *tree, xmlNode *node, jm_tag_t tag)
 {
     size_t i, same, first;
 
@@ -62,7 +62,7 @@ jm_format_push(jm_tree_t *tree, xmlNode *node)
     first = 0;
 
     for (i = tree->nformat; i > 0 && tree->format[i - 1].node != NULL; i--) {
-        if (tree->format[i - 1].tag == jm_node_tag(node)
+        if (tree->format[i - 1].tag == tag
             && jm_node_same(tree->format[i - 1].node, node))
         {
             same++;
@@ -77,7 +77,7 @@ jm_format_push(jm_tree_t *tree, xmlNode *node)
         jm_format_remove(tree, 0);
     }
 
-    jm_format_insert(tree, tree->nformat, node);
+    jm_format_insert(tree, tree->nformat, node, tag);
 }
 
 
@@ -196,6 +196,7 @@ static void
 jm_format_adopt(jm_tree_t *tree, size_t entry, size_t at, size_t block)
 {
     size_t   i, bookmark;
+    jm_tag_t tag;
     xmlNode *formatting, *furthest, *last, *clone, *common;
 
     formatting = tree->open[at].node;
@@ -206,15 +207,17 @@ jm_format_adopt(jm_tree_t *tree, size_t entry, size_t at, size_t block)
 
     xmlUnlinkNode(last);
     jm_tree_place(tree, common, last);
+    jm_tree_settle(last);
 
     clone = jm_tree_clone(tree, formatting);
     jm_node_move_children(furthest, clone);
     jm_node_append(furthest, clone);
 
     entry = jm_format_index(tree, formatting);
+    tag = tree->format[entry].tag;
     jm_format_remove(tree, entry);
     bookmark -= (entry < bookmark);
-    jm_format_insert(tree, bookmark, clone);
+    jm_format_insert(tree, bookmark, clone, tag);
 
     jm_tree_remove(tree, at);
     i = jm_tree_index(tree, furthest) + 1;

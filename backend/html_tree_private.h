@@ -50,6 +50,8 @@ typedef struct {
     unsigned       foster : 1;    /* stray table content goes before it */
     unsigned       ignore_lf : 1; /* the first one in pre */
     unsigned       begun : 1;     /* a tag or text was seen */
+    unsigned       in_body : 1;   /* one that is not the head's */
+    unsigned       quirks : 1;    /* by the doctype: tables in paragraphs */
 } jm_tree_t;
 
 
@@ -60,6 +62,9 @@ int jm_tree_is_special(jm_tag_t tag);
 
 /* Where stray content of a table must not stand. */
 int jm_tree_is_table_row(jm_tag_t tag);
+
+/* For a block: paragraphs and headings that cannot hold it are renamed. */
+void jm_tree_settle(xmlNode *node);
 
 /* A new element that is nowhere yet; `token` NULL: without attributes. */
 xmlNode *jm_tree_element(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token);
@@ -111,7 +116,8 @@ void jm_tree_text(jm_tree_t *tree, jm_str_t text);
 
 /* html_tree_format.c: the active formatting elements (13.2.4.3). */
 
-void jm_format_push(jm_tree_t *tree, xmlNode *node);
+/* `tag` is what its end tag says; the node may have been renamed. */
+void jm_format_push(jm_tree_t *tree, xmlNode *node, jm_tag_t tag);
 void jm_format_remove(jm_tree_t *tree, size_t i);
 
 /* A cell or caption begins and ends. */
@@ -129,6 +135,18 @@ size_t jm_format_index(jm_tree_t *tree, const xmlNode *node);
 
 /* 13.2.6.4.7, adoption agency algorithm: </b> with blocks open inside. */
 void jm_format_end(jm_tree_t *tree, jm_tag_t tag, jm_str_t name);
+
+
+/* html_tree_foreign.c: pictures and formulas (13.2.6.5). */
+
+/* Are we directly in one, where other rules hold? */
+int jm_foreign_is(jm_tree_t *tree);
+
+/*
+ * A start tag there.  But for those elements that may hold HTML again, nothing
+ * is followed.  Returns 1 if the tag ends the picture and is one of HTML.
+ */
+int jm_foreign_start(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token);
 
 
 /* html_tree_body.c: tags outside tables and in cells (13.2.6.4.7). */

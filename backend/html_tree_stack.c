@@ -321,58 +321,82 @@ jm_tree_parent(jm_tree_t *tree)
 }
 
 
+/* What cannot stand where it came to stand becomes a div. */
+void
+jm_tree_settle(xmlNode *node)
+{
+    xmlNode *above;
+
+    /* a heading ends the one right above it */
+    if ((jm_tags[jm_node_tag(node)].flags & HEADING)
+        && (jm_tags[jm_node_tag(node->parent)].flags & HEADING))
+    {
+        jm_node_rename(node, JM_TAG_div);
+    }
+
+    /* a block ends a paragraph */
+    for (above = node->parent; above != NULL && above->type == XML_ELEMENT_NODE
+                               && !(jm_tags[jm_node_tag(above)].flags & SCOPE);
+         above = above->parent)
+    {
+        if (jm_node_tag(above) == JM_TAG_p) {
+            jm_node_rename(above, JM_TAG_div);
+        }
+    }
+}
+
+
 /*
  * Would a browser that reads our output leave the element where we put it?
  * The stack says so for most, but what is moved out of a table lands among
- * elements that the table hides.  (Headings and list items end one another, a
- * block ends a paragraph, links do not hold links.)
+ * elements that the table hides.  (List items end one another.)
  */
 static int
-jm_tree_fits(jm_tree_t *tree, jm_tag_t tag)
+jm_tree_fits(jm_tree_t *tree, const xmlNode *parent, jm_tag_t tag)
 {
-    int            inner, item, link, heading;
-    unsigned       flags;
+    int            item;
     jm_tag_t       above;
     const xmlNode *node;
 
-    flags = jm_tags[tag].flags;
     item = (tag == JM_TAG_li || tag == JM_TAG_dd || tag == JM_TAG_dt);
-    heading = (flags & HEADING) != 0;
-    link = (tag == JM_TAG_a);
-    inner = (flags & BLOCK) != 0;
 
-    if (!item && !heading && !link && !inner) {
-        return 1;
-    }
-
-    for (node = jm_tree_parent(tree); node != tree->body; node = node->parent)
-    {
+    for (node = parent; item && node != tree->body; node = node->parent) {
         above = jm_node_tag(node);
 
-        if ((link && above == JM_TAG_a) || (inner && above == JM_TAG_p)
-            || (heading && (jm_tags[above].flags & HEADING))
-            || (item
-                && (above == tag || (tag == JM_TAG_dd && above == JM_TAG_dt)
-                    || (tag == JM_TAG_dt && above == JM_TAG_dd))))
+        if (above == tag || (tag == JM_TAG_dd && above == JM_TAG_dt)
+            || (tag == JM_TAG_dt && above == JM_TAG_dd))
         {
             return 0;
         }
 
-        inner &= !(jm_tags[above].flags & SCOPE);
-        heading &= !jm_tree_is_special(above);
-        item &= !jm_tree_is_special(above) || above == JM_TAG_address
-                || above == JM_TAG_div || above == JM_TAG_p;
+        item = !jm_tree_is_special(above) || above == JM_TAG_address
+               || above == JM_TAG_div || above == JM_TAG_p;
     }
 
     return 1;
 }
 
 
+/* Links do not hold links; the inner one keeps its looks. */
+static int
+jm_tree_in_link(jm_tree_t *tree, const xmlNode *node)
+{
+    for (/* void */; node != tree->body; node = node->parent) {
+        if (jm_node_tag(node) == JM_TAG_a) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 xmlNode *
 jm_tree_insert(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
 {
+    int      linked;
     size_t   room;
-    xmlNode *node;
+    xmlNode *node, *parent;
 
     /* a table needs room for its rows */
     room = (tag == JM_TAG_table) ? 6 : 1;
@@ -386,15 +410,25 @@ jm_tree_insert(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
     }
 
     node = jm_tree_element(tree, tag, token);
+    parent = jm_tree_parent(tree);
 
-    if (!jm_tree_fits(tree, tag)) {
+    if (!jm_tree_fits(tree, parent, tag)) {
         return NULL;
     }
 
+    linked = (tag == JM_TAG_a && jm_tree_in_link(tree, parent));
     jm_tree_place(tree, jm_tree_top(tree)->node, node);
+
+    if (jm_tags[tag].flags & BLOCK) {
+        jm_tree_settle(node);
+    }
 
     if (!(jm_tags[tag].flags & VOID)) {
         jm_tree_push(tree, node);
+    }
+
+    if (linked) {
+        jm_node_rename(node, JM_TAG_span);
     }
 
     return node;

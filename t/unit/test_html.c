@@ -159,7 +159,9 @@ test_pitfalls(void **state)
         { "<template><b>x</b></template>y", "y" },
         { "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
           "" },
-        { "<svg><style><img src=x onerror=y></style></svg>z", "z" },
+        { "<svg><style><img src=x onerror=y></style></svg>z",
+          "<img class=\"jm-img\">z" },
+        { "<svg><title><i>x</i></title><path></svg>y", "y" },
         { "<math><mtext><table><mglyph><style><img src=x></style></math>z",
           "" },
         { "<select><style></select><img src=x onerror=y>", "" },
@@ -183,7 +185,7 @@ test_pitfalls(void **state)
           "<a href=\"http://a.example/\"" LINK "><table><tbody><tr><td>x"
           "</td></tr></tbody></table></a>" },
         { "<h1><p>a</h1>", "<h1><p>a</p></h1>" },
-        { "<h1>a<b><h2>b</h2>", "<h1>a<b></b></h1><h2><b>b</b></h2>" },
+        { "<h1>a<b><h2>b</h2>", "<h1>a<b><h2>b</h2></b></h1>" },
         { "<source><track><embed><keygen>a<wbr>b", "a<wbr>b" },
         { "a<body class=x>b<html><body class=y>c", "abc" },
         { "<table><tr><td><html>a</td></tr></table>",
@@ -263,7 +265,21 @@ test_tree(void **state)
           "<center><font color=\"red\" face=\"A, b\" size=\"+1\">x</font>"
           "</center>" },
         { "<nobr>a</nobr><image src=x>",
-          "<span>a</span><img class=\"jm-img\">" },
+          "<span style=\"white-space:nowrap\">a</span>"
+          "<img class=\"jm-img\">" },
+        { "<nobr>a<nobr>b", "<span style=\"white-space:nowrap\">a</span>"
+                            "<span style=\"white-space:nowrap\">b</span>" },
+        { "<svg><g><circle></svg>a<svg><path><p>b", "a<p>b</p>" },
+        { "<math><mrow>x<font>y</math>z<math><font color=red>y</font>",
+          "z<font color=\"red\">y</font>" },
+        { "</p><meta></p>a</p>", "a<p></p>" },
+        { "<p>a<table></table>b", "<div>a<table></table>b</div>" },
+        { "<!DOCTYPE html><p>a<table></table>b", "<p>a</p><table></table>b" },
+        { "<a href=#x><table><tr><td><a href=#y class=b>c",
+          "<a href=\"#jm-1-x\"><table><tbody><tr><td><span class=\"jm-1-b\">c"
+          "</span></td></tr></tbody></table></a>" },
+        { "<h1><table><h2>a", "<h1><div>a</div><table></table></h1>" },
+        { "<b><b><b><b><b>a", "<b><b><b><b><b>a</b></b></b></b></b>" },
         { "<details><summary>a</summary>b</details>",
           "<div><div>a</div>b</div>" },
         { "<FORM><INPUT type=submit value='Go'><input type=text value=x>"
