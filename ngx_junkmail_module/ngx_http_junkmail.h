@@ -23,7 +23,9 @@
 typedef struct {
     ngx_flag_t               api;            /* junkmail_api */
     ngx_flag_t               registration;   /* junkmail_registration, on */
-    ngx_junkmail_rate_conf_t rate;           /* junkmail_rate_limit, 600r/m */
+    ngx_junkmail_rate_conf_t account_rate;   /* junkmail_account_rate_limit,
+                                                600r/m; limit 0: off */
+    ngx_junkmail_rate_conf_t rate;           /* junkmail_rate_limit, 100r/m */
     time_t                   default_expiry; /* junkmail_default_expiry, 30d */
     time_t                   max_expiry;     /* junkmail_max_expiry, 30d */
     ngx_array_t             *cors; /* junkmail_cors, ngx_str_t; NULL: off */

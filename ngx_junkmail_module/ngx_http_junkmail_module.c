@@ -130,6 +130,12 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
       ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_junkmail_loc_conf_t, registration), NULL },
 
+    { ngx_string("junkmail_account_rate_limit"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_junkmail_rate_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, account_rate), NULL },
+
     { ngx_string("junkmail_rate_limit"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_TAKE1,
@@ -420,6 +426,7 @@ ngx_http_junkmail_identify(ngx_http_request_t *r, ngx_str_t *text)
 {
     ngx_int_t                     rc;
     ngx_http_junkmail_ctx_t      *ctx;
+    ngx_junkmail_rate_conf_t     *limit;
     ngx_http_junkmail_loc_conf_t *jlcf;
 
     ctx = ngx_http_junkmail_get_ctx(r);
@@ -433,11 +440,13 @@ ngx_http_junkmail_identify(ngx_http_request_t *r, ngx_str_t *text)
 
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
 
-    if (jlcf->rate.limit == 0) {
+    limit = ctx->key.first ? &jlcf->account_rate : &jlcf->rate;
+
+    if (limit->limit == 0) {
         return NGX_OK;
     }
 
-    rc = ngx_junkmail_rate(&ctx->keyhash, jlcf->rate.limit, jlcf->rate.period,
+    rc = ngx_junkmail_rate(&ctx->keyhash, limit->limit, limit->period,
                            &ctx->rate);
     ctx->rated = 1;
 
@@ -584,6 +593,7 @@ ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf)
      */
 
     jlcf->registration = NGX_CONF_UNSET;
+    jlcf->account_rate.period = NGX_CONF_UNSET;
     jlcf->rate.period = NGX_CONF_UNSET;
     jlcf->default_expiry = NGX_CONF_UNSET;
     jlcf->max_expiry = NGX_CONF_UNSET;
@@ -604,7 +614,9 @@ ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t *clcf;
 
     ngx_conf_merge_value(conf->registration, prev->registration, 1);
-    ngx_junkmail_merge_rate_value(conf->rate, prev->rate, 600, 60);
+    ngx_junkmail_merge_rate_value(conf->account_rate, prev->account_rate, 600,
+                                  60);
+    ngx_junkmail_merge_rate_value(conf->rate, prev->rate, 100, 60);
     ngx_conf_merge_sec_value(conf->max_expiry, prev->max_expiry,
                              NGX_HTTP_JUNKMAIL_EXPIRY);
     ngx_conf_merge_sec_value(

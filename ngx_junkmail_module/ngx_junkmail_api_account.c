@@ -76,7 +76,7 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     text = ngx_pnalloc(r->pool, JM_KEY_LEN + 1);
 
     if (text == NULL || jm_account_make(account) != 0
-        || jm_key_make(account, (char *) text, &ctx->key) != 0
+        || jm_key_make(account, 1, (char *) text, &ctx->key) != 0
         || jm_uuid7(now, id) != 0)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

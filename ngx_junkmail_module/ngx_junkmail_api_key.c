@@ -69,7 +69,7 @@ ngx_junkmail_api_key_create(ngx_http_request_t      *r,
 
     if (id == NULL || key == NULL || text == NULL
         || jm_uuid7(ngx_junkmail_api_now(), id) != 0
-        || jm_key_make(ctx->key.account, (char *) text, key) != 0)
+        || jm_key_make(ctx->key.account, 0, (char *) text, key) != 0)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

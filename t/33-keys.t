@@ -111,6 +111,18 @@ is_error($jm->api(GET => '/emails', key => $short->{key}), 401,
 is((grep { $_->{name} eq 'short' } @{ keys_of($me->{key})->{json}{data} }), 0,
     'and gone from the list');
 
+# --- rates ------------------------------------------------------------------
+
+for ([$me, 600], [$warden, 100]) {
+    my ($who, $limit) = @$_;
+    is($jm->api(GET => '/accounts/me', key => $who->{key})
+        ->{headers}{'x-ratelimit-limit'}, $limit, "$limit requests a minute");
+}
+while (keys_of($warden->{key})->{status} == 200) { }
+$r = keys_of($warden->{key});
+is_error($r, 429, 'RATE_LIMITED', 'no more');
+is(keys_of($me->{key})->{status}, 200, 'another key of the account goes on');
+
 # --- the limit --------------------------------------------------------------
 
 for (1 .. 50) {

@@ -23,7 +23,7 @@ my $senders = 4;
 my $jm = JunkMail::Test->new(
     workers  => 2,
     children => 2,
-    http     => 'junkmail_rate_limit off;',
+    http     => 'junkmail_account_rate_limit off;',
     allow    => qr/exited on signal 9|signal 9/,
 );
 my $me        = $jm->account;

@@ -28,7 +28,7 @@ define_alias(qr/^iso-8859-8-i$/i => '"iso-8859-8"');
 my $jm = JunkMail::Test->new(
     workers  => 1,
     children => 2,
-    http     => 'junkmail_rate_limit off;',
+    http     => 'junkmail_account_rate_limit off;',
 );
 my $me = $jm->account;
 my $to = $jm->address($me, alias => 'corpus')->{address};

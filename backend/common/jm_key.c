@@ -22,6 +22,10 @@
 #define JM_PREFIX_LEN   8
 #define JM_CHECKSUM_LEN 6
 
+/* The secret of a key that came with its account begins with one of the upper
+ * half of the digits. */
+#define JM_FIRST_DIGIT 'V'
+
 static const char jm_base62[] = "0123456789"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "abcdefghijklmnopqrstuvwxyz";
@@ -126,6 +130,7 @@ jm_key_split(const u_char *p, jm_key_t *out)
 
     memcpy(out->account, p, JM_ACCOUNT_LEN);
     out->account[JM_ACCOUNT_LEN] = '\0';
+    out->first = p[JM_ACCOUNT_LEN] >= JM_FIRST_DIGIT;
 
     return jm_sha256(p + JM_ACCOUNT_LEN, JM_SECRET_LEN, out->hash);
 }
@@ -168,16 +173,18 @@ jm_ticket_parse(jm_str_t text, jm_key_t *out)
 
 
 int
-jm_key_make(const char *account, char *text, jm_key_t *out)
+jm_key_make(const char *account, unsigned first, char *text, jm_key_t *out)
 {
     char *p;
 
     memcpy(text, JM_PREFIX, JM_PREFIX_LEN);
     p = text + JM_PREFIX_LEN;
 
-    if (jm_ticket_make(account, p, out) != 0) {
-        return -1;
-    }
+    do {
+        if (jm_ticket_make(account, p, out) != 0) {
+            return -1;
+        }
+    } while (out->first != first);
 
     p += JM_TICKET_LEN;
 

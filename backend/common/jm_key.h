@@ -17,8 +17,9 @@
 
 /* Who a key or ticket belongs to, and the hash its secret is stored under. */
 typedef struct {
-    char account[JM_ACCOUNT_LEN + 1];
-    char hash[JM_HASH_LEN + 1];
+    char     account[JM_ACCOUNT_LEN + 1];
+    char     hash[JM_HASH_LEN + 1];
+    unsigned first : 1; /* a key that came with its account, by its looks */
 } jm_key_t;
 
 /* 0, or -1 when `text` is not a key: form or checksum. */
@@ -28,8 +29,13 @@ int jm_ticket_parse(jm_str_t text, jm_key_t *out);
 /*
  * Makes a key or ticket for `account` from getrandom(2); `text` has room for
  * JM_KEY_LEN + 1 or JM_TICKET_LEN + 1.  0, or -1 without randomness.
+ *
+ * The secret's first digit tells a key that came with its account (`first`)
+ * from one made later, so that nginx knows which rate limit counts before it
+ * asks the store.  It costs one of 256 bits and gives no rights.
  */
-int jm_key_make(const char *account, char *text, jm_key_t *out);
+int jm_key_make(const char *account, unsigned first, char *text,
+                jm_key_t *out);
 int jm_ticket_make(const char *account, char *text, jm_key_t *out);
 
 /* A new account id: 22 base-62 digits of 128 random bits. */

@@ -70,13 +70,16 @@ test_made(void **state)
         assert_int_equal(jm_account_make(account), 0);
         assert_int_equal(strlen(account), JM_ACCOUNT_LEN);
 
-        assert_int_equal(jm_key_make(account, text, &made), 0);
+        assert_int_equal(jm_key_make(account, 1, text, &made), 0);
         assert_int_equal(strlen(text), JM_KEY_LEN);
         assert_int_equal(jm_key_parse(str(text), &read), 0);
         assert_string_equal(read.account, account);
         assert_string_equal(read.hash, made.hash);
+        assert_int_equal(read.first, 1);
 
-        assert_int_equal(jm_key_make(account, other, &made), 0);
+        assert_int_equal(jm_key_make(account, 0, other, &made), 0);
+        assert_int_equal(jm_key_parse(str(other), &read), 0);
+        assert_int_equal(read.first, 0);
         assert_string_not_equal(text, other);
 
         assert_int_equal(jm_ticket_make(account, text, &made), 0);
@@ -100,7 +103,7 @@ test_refused(void **state)
     jm_key_t key;
     jm_str_t s;
 
-    assert_int_equal(jm_key_make(ACCOUNT, text, &key), 0);
+    assert_int_equal(jm_key_make(ACCOUNT, 0, text, &key), 0);
     text[JM_KEY_LEN] = '0';
 
     for (i = 0; i < sizeof(text); i++) {
