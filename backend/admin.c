@@ -576,8 +576,8 @@ jm_admin_account_add(jm_admin_t *admin)
     char     account[JM_ACCOUNT_LEN + 1], text[JM_KEY_LEN + 1], path[4096];
     jm_key_t key;
 
-    if (jm_account_make(account) != 0 || jm_key_make(account, 1, text, &key) != 0)
-    {
+    if (jm_account_make(account) != 0
+        || jm_key_make(account, 1, text, &key) != 0) {
         return jm_admin_fail("no random numbers: %s", strerror(errno));
     }
 
