@@ -3,10 +3,14 @@
  * Called by delivery.c inside the arena's guard; owns nothing.
  */
 
+#define _GNU_SOURCE /* memrchr */
+
 #include "message.h"
 
+#include "card.h"
 #include "charset.h"
 #include "extract.h"
+#include "html_report.h"
 #include "media.h"
 #include "mime.h"
 
@@ -17,6 +21,8 @@
 #define JM_CARRIED_BYTES (1024 * 1024)
 #define JM_CARRIED_COST  (64 * 1024)
 #define JM_CARRIED_TEXT  (1024 * 1024) /* shown */
+
+#define JM_CARD_BYTES (256 * 1024) /* read of a calendar or a card */
 
 /* How far into the text the preview looks for them. */
 #define JM_PREVIEW_SOURCE (16 * 1024)
@@ -292,6 +298,71 @@ jm_message_carried(jm_message_t *m, size_t *left)
 }
 
 
+/* Calendar entries and visiting cards as text: those that stand beside the
+ * text, all of them where there is none. */
+static void
+jm_message_cards(jm_message_t *m)
+{
+    size_t           i;
+    unsigned         cut;
+    jm_buf_t         out;
+    jm_str_t         card;
+    jm_attachment_t *att;
+    int              blank;
+
+    blank = jm_message_blank(m->text);
+    cut = 0;
+    jm_buf_init(&out, m->arena, JM_CARRIED_TEXT);
+
+    if (!blank) {
+        jm_buf_add(&out, m->text.data, m->text.len);
+    }
+
+    for (i = 0; i < m->nattachments; i++) {
+        att = &m->attachments[i];
+
+        if (jm_card_type(att->content_type) && (blank || att->card)) {
+            card = jm_charset_body(m->arena, att->data, JM_CHARSET_GUESS, 0,
+                                   JM_CARD_BYTES, &cut);
+            jm_buf_adds(&out, out.len == 0 ? "" : "\n\n");
+            jm_card_text(&out, card);
+        }
+    }
+
+    m->cut |= out.truncated | cut;
+
+    if (out.len > m->text.len) {
+        m->text = jm_charset_trim(jm_buf_str(&out), JM_CARRIED_TEXT - 4);
+    }
+}
+
+
+/* A read receipt is a tracker that asks; nobody answers. */
+static void
+jm_message_receipt(jm_message_t *m)
+{
+    jm_str_t      host;
+    const u_char *at;
+
+    if (!m->receipt_requested) {
+        return;
+    }
+
+    host = jm_str("");
+
+    if (m->receipt_to.len != 0) {
+        at = memrchr(m->receipt_to.data, '@', m->receipt_to.len);
+
+        if (at != NULL) {
+            host.len = m->receipt_to.data + m->receipt_to.len - at - 1;
+            host.data = (u_char *) at + 1;
+        }
+    }
+
+    jm_report_tracker(&m->clean, m->arena, "header", "Read receipt", host);
+}
+
+
 /* MIME, and the text wherever it comes from. */
 static void
 jm_message_body(jm_message_t *m, jm_arena_t *arena, jm_str_t raw, size_t *left)
@@ -310,9 +381,14 @@ jm_message_body(jm_message_t *m, jm_arena_t *arena, jm_str_t raw, size_t *left)
             m->text = m->clean.text;
         }
 
-    } else if (jm_message_blank(m->text)) {
+        return;
+    }
+
+    if (jm_message_blank(m->text)) {
         jm_message_carried(m, left);
     }
+
+    jm_message_cards(m);
 }
 
 
@@ -328,6 +404,7 @@ jm_message_read(jm_message_t *m, jm_arena_t *arena, jm_str_t raw)
         jm_html_from_text(&m->clean, arena, m->text);
     }
 
+    jm_message_receipt(m);
     m->preview = jm_message_preview(arena, m->text);
     jm_extract_codes(m);
     jm_extract_links(m);

@@ -25,6 +25,7 @@ typedef struct {
     jm_str_t content_id;   /* without the angle brackets; empty if none */
     jm_str_t data;         /* decoded bytes */
     unsigned is_inline : 1;
+    unsigned card : 1; /* an entry or a person, to be read with the text */
 } jm_attachment_t;
 
 typedef struct {
@@ -48,6 +49,7 @@ typedef struct {
 
     jm_attachment_t *attachments; /* numbered from 1 in the API */
     size_t           nattachments;
+    jm_str_t receipt_to; /* who wants one, the sender if nobody is named */
     unsigned receipt_requested : 1; /* Disposition-Notification-To… */
     unsigned cut : 1;               /* a limit of mime.c was hit */
     unsigned unparsed : 1;          /* XRAW: nothing above is set */

@@ -379,6 +379,46 @@ jm_mime_date(jm_arena_t *arena, jm_str_t value)
 }
 
 
+/*
+ * Whoever asks for a receipt wants to know when the mail is read; nobody here
+ * answers (RFC 8098, 2.1 asks for the user's consent, and we do not ask).
+ * Original-Recipient: is no question, only part of an answer.
+ */
+static void
+jm_mime_receipt(jm_message_t *m, const jm_headers_t *headers, int charset)
+{
+    size_t             i;
+    jm_str_t           name;
+    const jm_header_t *field;
+
+    static const char *const fields[] = {
+        "Disposition-Notification-To", "Return-Receipt-To",
+        "X-Confirm-Reading-To",        "Return-Receipt-Requested",
+        "Generate-Delivery-Report",    "X-PMRQC",
+    };
+
+    for (i = 0; i < sizeof(fields) / sizeof(char *); i++) {
+        field = jm_headers_find(headers, fields[i]);
+
+        if (field == NULL) {
+            continue;
+        }
+
+        m->receipt_requested = 1;
+        jm_header_mailbox(m->arena, field->value, charset, &m->receipt_to,
+                          &name);
+
+        if (m->receipt_to.len != 0
+            && memchr(m->receipt_to.data, '@', m->receipt_to.len) != NULL)
+        {
+            return;
+        }
+
+        m->receipt_to = m->from;
+    }
+}
+
+
 static void
 jm_mime_fields(jm_message_t *m, const jm_headers_t *headers, int charset)
 {
@@ -399,9 +439,6 @@ jm_mime_fields(jm_message_t *m, const jm_headers_t *headers, int charset)
     };
 
     static const char *senders[] = { "From", "Sender" };
-    static const char *receipts[] = { "Disposition-Notification-To",
-                                      "Return-Receipt-To",
-                                      "X-Confirm-Reading-To" };
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         field = jm_headers_find(headers, texts[i].name);
@@ -421,9 +458,7 @@ jm_mime_fields(jm_message_t *m, const jm_headers_t *headers, int charset)
         }
     }
 
-    for (i = 0; i < 3; i++) {
-        m->receipt_requested |= jm_headers_find(headers, receipts[i]) != NULL;
-    }
+    jm_mime_receipt(m, headers, charset);
 
     field = jm_headers_find(headers, "Date");
 
@@ -444,7 +479,7 @@ jm_mime_read(jm_message_t *m)
     memset(&w, 0, sizeof(jm_mime_t));
     w.m = m;
     w.bodies = jm_arena_alloc(m->arena,
-                              (JM_MAX_PARTS + 1) * sizeof(jm_mime_body_t));
+                              JM_MAX_BODIES * sizeof(jm_mime_body_t));
     m->attachments = jm_arena_alloc(m->arena, JM_MAX_ATTACHMENTS
                                                   * sizeof(jm_attachment_t));
 

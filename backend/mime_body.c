@@ -213,6 +213,7 @@ jm_mime_bodies(jm_mime_t *w)
             continue;
         }
 
+        body->data = jm_mime_uu(w, body->data);
         piece = jm_mime_text(w, body);
 
         if (m->text.data == NULL) {

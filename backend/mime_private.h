@@ -12,7 +12,9 @@
 #include "message.h"
 
 #define JM_MAX_PARTS 1000 /* looked at */
-#define JM_MAX_FIELD 2048 /* bytes of a header field in the API */
+#define JM_MAX_BODIES                                                         \
+    (3 * JM_MAX_PARTS + 1) /* of a winmail.dat there are two */
+#define JM_MAX_FIELD 2048  /* bytes of a header field in the API */
 
 /* A text part that may be shown, in the order of the message. */
 typedef struct {
@@ -69,12 +71,26 @@ jm_str_t jm_mime_default_name(jm_mime_t *w, jm_str_t type);
 
 /* mime_walk.c: which part is a body and which an attachment. */
 
+/* An attachment that is no MIME part: a file in winmail.dat or in a text.
+ * Names and types as found; NULL when there are too many. */
+jm_attachment_t *jm_mime_attach_file(jm_mime_t *w, jm_str_t name,
+                                     jm_str_t type, jm_str_t data);
+
 /*
  * Fills the bodies and attachments from `object` and what is in it; 0 and 0
  * for the root.  `in` is what it stands in, bits of mime_walk.c.
  */
 void jm_mime_walk(jm_mime_t *w, GMimeObject *object, unsigned depth,
                   unsigned in);
+
+
+/* mime_uu.c: files in a text. */
+
+/*
+ * The files that stand uuencoded between the lines of a text become
+ * attachments.  Returns the text without them.
+ */
+jm_str_t jm_mime_uu(jm_mime_t *w, jm_str_t text);
 
 
 /* mime_body.c: what is shown of the bodies that were found. */

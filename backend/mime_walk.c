@@ -9,8 +9,11 @@
 
 #include <strings.h>
 
+#include "card.h"
 #include "charset.h"
 #include "header.h"
+#include "media.h"
+#include "tnef.h"
 
 #define JM_MAX_DEPTH 50 /* nested multiparts */
 
@@ -55,6 +58,69 @@ jm_mime_attach(jm_mime_t *w, GMimeObject *object, jm_str_t type, jm_str_t name,
     {
         w->related[i / 64] |= 1ULL << (i % 64);
     }
+
+    return att;
+}
+
+
+/* "type/subtype" as a file brings it, if it is one. */
+static jm_str_t
+jm_mime_file_type(jm_arena_t *arena, jm_str_t type, jm_str_t data)
+{
+    size_t      i;
+    const char *raster;
+
+    raster = jm_media_raster(data);
+
+    if (raster != NULL) {
+        return (jm_str_t){ (u_char *) raster, strlen(raster) };
+    }
+
+    for (i = 0; i < type.len; i++) {
+        if (!g_ascii_isalnum(type.data[i])
+            && strchr("/.+-_", type.data[i]) == NULL) {
+            break;
+        }
+    }
+
+    if (i < type.len || type.len < 3 || type.len > 127
+        || memchr(type.data, '/', type.len) == NULL)
+    {
+        return jm_str("application/octet-stream");
+    }
+
+    type = jm_arena_str(arena, type.data, type.len);
+
+    for (i = 0; i < type.len; i++) {
+        type.data[i] = g_ascii_tolower(type.data[i]);
+    }
+
+    return type;
+}
+
+
+jm_attachment_t *
+jm_mime_attach_file(jm_mime_t *w, jm_str_t name, jm_str_t type, jm_str_t data)
+{
+    jm_attachment_t *att;
+
+    if (w->m->nattachments == JM_MAX_ATTACHMENTS) {
+        w->m->cut = 1;
+        return NULL;
+    }
+
+    att = &w->m->attachments[w->m->nattachments];
+    att->content_type = jm_mime_file_type(w->m->arena, type, data);
+    att->filename = jm_mime_filename(
+        w->m->arena,
+        name.len == 0 ? "" : jm_arena_cstr(w->m->arena, name.data, name.len));
+
+    if (att->filename.len == 0) {
+        att->filename = jm_mime_default_name(w, att->content_type);
+    }
+
+    att->data = data;
+    w->m->nattachments++;
 
     return att;
 }
@@ -126,6 +192,87 @@ jm_mime_is_body(jm_mime_t *w, GMimeObject *object, int html, jm_str_t name,
 }
 
 
+/*
+ * Outlook's own envelope: its files become attachments, its text the mail's
+ * where that has none.  0 when it is to be shown as a file, because it is none
+ * or was not read to its end.
+ */
+static int
+jm_mime_tnef(jm_mime_t *w, GMimeObject *object)
+{
+    size_t           i;
+    jm_tnef_t       *tnef;
+    jm_tnef_file_t  *file;
+    jm_attachment_t *att;
+
+    tnef = jm_arena_alloc(w->m->arena, sizeof(jm_tnef_t));
+
+    if (jm_tnef_read(tnef, w->m->arena, jm_mime_decoded(w, GMIME_PART(object)))
+        != 0)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < tnef->nfiles; i++) {
+        file = &tnef->files[i];
+        att = jm_mime_attach_file(w, file->name, file->type, file->data);
+
+        if (att != NULL && file->content_id.len != 0) {
+            att->content_id = jm_header_text(w->m->arena, file->content_id,
+                                             JM_CHARSET_GUESS, JM_MAX_FIELD);
+        }
+    }
+
+    if (tnef->html.len != 0 && !jm_mime_has_body(w, 1)) {
+        (void) jm_mime_body(w, object, tnef->html, 1);
+    }
+
+    if (tnef->text.len != 0 && !jm_mime_has_body(w, 0)) {
+        (void) jm_mime_body(w, object, tnef->text, 0);
+    }
+
+    return !tnef->cut;
+}
+
+
+/*
+ * A part that lies elsewhere, or in several mails: nothing is fetched or put
+ * together (RFC 2046, 5.2.2 and 5.2.3), but told.
+ */
+static void
+jm_mime_elsewhere(jm_mime_t *w, GMimeObject *object, int partial)
+{
+    size_t   i;
+    jm_buf_t note;
+    jm_str_t content;
+
+    static const char *const params[] = { "access-type", "url", "site",
+                                          "directory", "name" };
+
+    jm_buf_init(&note, w->m->arena, JM_MAX_HEADER);
+
+    if (partial) {
+        jm_buf_printf(&note, "[Part %s of a larger mail]\n\n",
+                      jm_mime_param(object, "number"));
+        content = jm_mime_decoded(w, GMIME_PART(object));
+        jm_buf_add(&note, content.data, content.len);
+
+    } else {
+        jm_buf_adds(&note, "[A file that is kept elsewhere; it was not "
+                           "fetched]\n");
+
+        for (i = 0; i < sizeof(params) / sizeof(char *); i++) {
+            if (*jm_mime_param(object, params[i]) != '\0') {
+                jm_buf_printf(&note, "%s: %s\n", params[i],
+                              jm_mime_param(object, params[i]));
+            }
+        }
+    }
+
+    (void) jm_mime_body(w, object, jm_buf_str(&note), 0);
+}
+
+
 static void
 jm_mime_leaf(jm_mime_t *w, GMimeObject *object, unsigned depth, unsigned in)
 {
@@ -157,8 +304,27 @@ jm_mime_leaf(jm_mime_t *w, GMimeObject *object, unsigned depth, unsigned in)
         return; /* the same content again, in a form nobody here reads */
     }
 
+    if ((jm_mime_is(type, "application/ms-tnef")
+         || jm_mime_is(type, "application/vnd.ms-tnef"))
+        && jm_mime_tnef(w, object))
+    {
+        return;
+    }
+
+    if (jm_mime_is(type, "message/external-body")
+        || jm_mime_is(type, "message/partial"))
+    {
+        jm_mime_elsewhere(w, object, jm_mime_is(type, "message/partial"));
+    }
+
     att = jm_mime_attach(w, object, type, name, in);
     disposition = g_mime_object_get_disposition(object);
+
+    if (att != NULL) {
+        att->card = jm_card_type(type) && !(in & JM_IN_ALTERNATIVE)
+                    && (disposition == NULL
+                        || strcasecmp(disposition, "attachment") != 0);
+    }
 
     if (att != NULL && plain
         && (disposition == NULL || strcasecmp(disposition, "attachment") != 0))
