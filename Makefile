@@ -6,6 +6,7 @@
 #   make NGINX_SRC=DIR   against an upstream nginx source tree
 #   make test-long       whole corpora and slow tests (JM_LONG=1)
 #   make fuzz            each fuzz target for FUZZ_SECONDS
+#   make bench           MB/s of the sanitizer beside others
 #   make chaos           kills parts at random under load for two minutes
 
 SHELL     := /bin/bash
@@ -37,12 +38,13 @@ REPLAYS  := $(FUZZERS:%=$(BUILD)/fuzz/replay_%)
 MODULE_SRCS := $(wildcard ngx_junkmail_module/*.[ch] backend/common/*.[ch])
 MODULE   := $(BUILD)/ngx_junkmail_module.so
 C_FILES  := $(wildcard backend/*.[ch] backend/common/*.[ch] \
-            ngx_junkmail_module/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch])
+            ngx_junkmail_module/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] \
+            t/bench/*.c)
 
 FUZZ_SECONDS ?= 300
 
 .PHONY: all build units replays deps run test test-san test-long lint fuzz \
-        chaos install clean
+        chaos bench install clean
 .SECONDARY:
 
 all: build
@@ -76,6 +78,10 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/libjunkmaild.a
 
 $(BUILD)/fuzz/replay_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o \
                         $(BUILD)/libjunkmaild.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/bench: $(BUILD)/t/bench/bench.o $(BUILD)/libjunkmaild.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -133,8 +139,8 @@ chaos: build
 	@conf/deps test
 	@prove -v -It/lib t/60-kill.t :: --long
 
-bench: build
-	@conf/deps test
+bench: $(BUILD)/bench/bench
+	@conf/deps bench
 	@t/bench/run
 
 install: build
