@@ -660,13 +660,11 @@ jm_session_data(jm_session_t *s, const u_char **pos, const u_char *last)
             return JM_SESSION_MORE;
         }
 
-        jm_session_refuse(s, jm_session_verdict(s));
-
         if (status == JM_DATA_END) {
             return jm_session_message(s);
         }
 
-        if (s->refused == JM_SAY_NONE) {
+        if (jm_session_verdict(s) == JM_SAY_NONE) {
             return JM_SESSION_BODY;
         }
     }
@@ -721,9 +719,8 @@ jm_session_chunk(jm_session_t *s, const u_char **pos, const u_char *last)
         }
 
         jm_data_chunk(&s->data, s->run);
-        jm_session_refuse(s, jm_session_verdict(s));
 
-        if (s->refused == JM_SAY_NONE) {
+        if (jm_session_verdict(s) == JM_SAY_NONE) {
             return JM_SESSION_BODY;
         }
     }
@@ -746,23 +743,21 @@ jm_session_chunk_end(jm_session_t *s)
 
     s->state = JM_SESSION_COMMAND;
 
-    if (s->refused == JM_SAY_NONE) {
-        refusal = jm_session_ready(s);
-
-        if (refusal != JM_SAY_NONE) {
-            return jm_session_error(s, refusal);
-        }
-
-        if (s->chunk.last) {
-            jm_data_last(&s->data);
-            jm_session_refuse(s, jm_session_verdict(s));
-            return jm_session_message(s);
-        }
-
-        return jm_session_say(s, JM_SAY_CHUNK_OK);
+    if (s->refused == JM_SAY_NONE && !s->bdat) {
+        return jm_session_error(s, jm_session_ready(s));
     }
 
-    refusal = s->refused;
+    if (s->chunk.last) {
+        jm_data_last(&s->data);
+    }
+
+    refusal = jm_session_verdict(s);
+
+    if (refusal == JM_SAY_NONE) {
+        return s->chunk.last ? jm_session_message(s)
+                             : jm_session_say(s, JM_SAY_CHUNK_OK);
+    }
+
     jm_session_say(s, refusal);
     event = jm_session_reset(s);
     s->refused = refusal;
@@ -776,22 +771,33 @@ jm_session_chunk_end(jm_session_t *s)
 static jm_session_event_t
 jm_session_message(jm_session_t *s)
 {
-    if (s->refused == JM_SAY_NONE) {
+    jm_session_reply_t refusal;
+
+    refusal = jm_session_verdict(s);
+
+    if (refusal == JM_SAY_NONE) {
         return jm_session_ask(s, JM_SESSION_MESSAGE);
     }
 
     s->state = JM_SESSION_COMMAND;
-    jm_session_say(s, s->refused);
+    jm_session_say(s, refusal);
 
     return jm_session_reset(s);
 }
 
 
-/* The reply that refuses the message for what it holds so far. */
+/*
+ * The reply that refuses the message for what it holds so far.  What we cannot
+ * keep is read to its end all the same: the client hears it only there.
+ */
 
 static jm_session_reply_t
 jm_session_verdict(const jm_session_t *s)
 {
+    if (s->refused != JM_SAY_NONE) {
+        return s->refused;
+    }
+
     if (s->data.bare_cr || s->data.bare_lf || s->data.nul) {
         return JM_SAY_LINE_ENDS;
     }
@@ -804,17 +810,10 @@ jm_session_verdict(const jm_session_t *s)
 }
 
 
-/*
- * What we cannot keep is read to its end all the same: the client hears the
- * reply to the message only there.
- */
-
 void
 jm_session_refuse(jm_session_t *s, jm_session_reply_t reply)
 {
-    if (s->refused == JM_SAY_NONE) {
-        s->refused = reply;
-    }
+    s->refused = reply;
 }
 
 
