@@ -937,8 +937,14 @@ ngx_junkmail_lmtp_body(ngx_junkmail_lmtp_t *lmtp)
         return NGX_OK;
     }
 
-    if ((size_t) (end - lmtp->last) < sizeof("." CRLF) - 1) {
+    if ((size_t) (end - lmtp->last) < sizeof(CRLF "." CRLF) - 1) {
         return NGX_AGAIN;
+    }
+
+    if (!lmtp->line) {
+        /* Sent in chunks, a message need not end in CRLF. */
+        *lmtp->last++ = CR;
+        *lmtp->last++ = LF;
     }
 
     lmtp->last = ngx_cpymem(lmtp->last, "." CRLF, sizeof("." CRLF) - 1);
