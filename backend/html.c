@@ -9,6 +9,7 @@
 
 #include "html_judge.h"
 #include "html_plain.h"
+#include "html_report.h"
 #include "html_str.h"
 #include "html_token.h"
 #include "html_tree.h"
@@ -47,18 +48,20 @@ jm_html_source(jm_html_t *out, jm_arena_t *arena, jm_str_t source)
 
 void
 jm_html_clean(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
-              jm_html_cid_pt cid, void *data)
+              jm_html_cid_pt cid, void *data, const jm_sender_t *sender)
 {
     xmlNode    *body;
     jm_writer_t w;
 
     source = jm_html_source(out, arena, source);
+    out->sender = sender;
     body = jm_tree_build(out, arena, source);
 
     jm_writer_init(&w, out, arena, source.len);
     w.cid = cid;
     w.cid_data = data;
     jm_judge_tree(&w, body);
+    jm_report_finish(out, arena);
 
     out->html = jm_buf_str(&w.html);
     out->text = jm_text_str(&w.text);
@@ -66,11 +69,13 @@ jm_html_clean(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
 
 
 void
-jm_html_from_text(jm_html_t *out, jm_arena_t *arena, jm_str_t text)
+jm_html_from_text(jm_html_t *out, jm_arena_t *arena, jm_str_t text,
+                  const jm_sender_t *sender)
 {
     jm_writer_t w;
 
     text = jm_html_source(out, arena, text);
+    out->sender = sender;
 
     /* the space that jm_html_clean() would not keep in front either */
     while (text.len != 0 && jm_html_space(text.data[0])) {
@@ -80,6 +85,7 @@ jm_html_from_text(jm_html_t *out, jm_arena_t *arena, jm_str_t text)
 
     jm_writer_init(&w, out, arena, text.len);
     jm_plain_write(&w, text);
+    jm_report_finish(out, arena);
 
     out->html = jm_buf_str(&w.html);
 }

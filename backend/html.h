@@ -13,13 +13,16 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "sender.h"
 
-/* One row per vendor and host; `trackers[]` of the API. */
+/* One row per kind, vendor and host; `trackers[]` of the API. */
 typedef struct {
     const char *kind; /* "pixel", "css", "link", "header" */
     jm_str_t    vendor;
     jm_str_t    host;
     uint32_t    count;
+    unsigned    inferred : 1; /* the vendor, from the rest of the mail */
+    unsigned    kept : 1;     /* a link that only its tracker can follow */
 } jm_tracker_t;
 
 typedef struct {
@@ -51,6 +54,8 @@ typedef struct {
 
     jm_tracker_t      *trackers;
     size_t             ntrackers;
+    jm_tracker_t      *possible; /* without a vendor; held back for good */
+    size_t             npossible;
     jm_warning_t      *warnings;
     size_t             nwarnings;
     jm_link_t         *links;
@@ -58,6 +63,7 @@ typedef struct {
     jm_remote_image_t *images;
     size_t             nimages;
     jm_removed_t       removed;
+    const jm_sender_t *sender;  /* as given; may be NULL */
     unsigned           cut : 1; /* a limit was hit; the rest is missing */
 } jm_html_t;
 
@@ -70,16 +76,18 @@ typedef uint32_t (*jm_html_cid_pt)(void *data, jm_str_t content_id);
 
 /*
  * Cleans `source`.  Inline images get the relative source `attachments/<n>`.
- * Never fails; over a limit the rest is cut and `cut` set.
+ * `sender` tells what to look for in its URLs; NULL: nothing.  Never fails;
+ * over a limit the rest is cut and `cut` set.
  */
 void jm_html_clean(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
-                   jm_html_cid_pt cid, void *data);
+                   jm_html_cid_pt cid, void *data, const jm_sender_t *sender);
 
 /*
  * Plain text as HTML of the same canonical form: escaped, links clickable,
- * quotes and line ends kept.  Fills html, links and warnings only.
+ * quotes and line ends kept.  Fills html, links, warnings and trackers only.
  */
-void jm_html_from_text(jm_html_t *out, jm_arena_t *arena, jm_str_t text);
+void jm_html_from_text(jm_html_t *out, jm_arena_t *arena, jm_str_t text,
+                       const jm_sender_t *sender);
 
 /*
  * Once per process, before the first message and before privileges are

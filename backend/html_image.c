@@ -1,48 +1,18 @@
 /*
- * The images of html_image.h: the known trackers first, then the size that
- * gives a pixel away, then what may be shown.
+ * The images of html_image.h: the trackers go, then what may be shown.
  */
 
 #include "html_image.h"
 
 #include <strings.h>
 
+#include "html_pixel.h"
 #include "html_report.h"
 #include "html_str.h"
 #include "html_style.h"
 #include "html_value.h"
 
 #define JM_HTML_MAX_DATA_URL (512 * 1024)
-
-
-/* A picture that only keeps a place in a layout, and tells nothing. */
-static int
-jm_img_is_spacer(jm_str_t rest)
-{
-    size_t                   i, n, start;
-    static const char *const names[] = { "spacer",      "blank", "clear",
-                                         "transparent", "shim",  "pixel.gif" };
-
-    if (memchr(rest.data, '?', rest.len) != NULL) {
-        return 0;
-    }
-
-    for (start = rest.len; start > 0 && rest.data[start - 1] != '/'; start--) {
-        /* void */
-    }
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        n = strlen(names[i]);
-
-        if (rest.len - start >= n && rest.len - start <= n + 12
-            && strncasecmp((char *) rest.data + start, names[i], n) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
 
 
 /* Its row in the report, and the row's index; empty when that is full. */
@@ -75,32 +45,35 @@ jm_img_hold(jm_writer_t *w, jm_prop_t *alt, jm_url_t *url, int width,
 }
 
 
-/* A remote image: a tracker (returns -1) or one that is held back. */
+/*
+ * A remote image: a tracker (returns -1), or one that is held back.  What may
+ * be a tracker keeps its place, but no number by which it could be asked for.
+ */
 static int
-jm_img_remote(jm_writer_t *w, jm_props_t *props, jm_url_t *url,
-              jm_style_t *style, jm_str_t *index)
+jm_img_remote(jm_writer_t *w, jm_props_t *props, const xmlNode *node,
+              jm_url_t *url, jm_str_t *index)
 {
-    jm_url_t                 found;
-    const jm_tracker_rule_t *rule;
+    const jm_pixel_image_t *image;
 
-    found = *url;
-    rule = jm_report_rule(w->arena, &found);
+    image = jm_pixel_of(w, node);
 
-    if (rule != NULL) {
-        jm_report_tracker(w->out, w->arena, "pixel", rule->vendor, found.host);
+    if (image == NULL) {
+        return 0;
+    }
+
+    if (image->verdict.is == JM_PIXEL_YES) {
+        jm_report_pixel(w->out, w->arena, "pixel", &image->verdict,
+                        image->host);
         return -1;
     }
 
-    if (style->width == 0 || style->height == 0
-        || (style->width == 1 && style->height == 1
-            && !jm_img_is_spacer(url->rest)))
-    {
-        jm_report_tracker(w->out, w->arena, "pixel", "unknown", url->host);
-        return -1;
+    if (image->verdict.is == JM_PIXEL_POSSIBLE) {
+        jm_report_possible(w->out, w->arena, image->host);
+        return 0;
     }
 
-    *index = jm_img_hold(w, props->prop[JM_ATTR_alt], url, style->width,
-                         style->height);
+    *index = jm_img_hold(w, props->prop[JM_ATTR_alt], url, image->look.width,
+                         image->look.height);
 
     return 0;
 }
@@ -283,9 +256,8 @@ jm_img_own(jm_str_t raw)
 }
 
 
-/* The first candidate of srcset stands in for a missing src. */
-static jm_str_t
-jm_img_raw(jm_props_t *props)
+jm_str_t
+jm_img_raw(const jm_props_t *props)
 {
     size_t   i;
     jm_str_t raw;
@@ -333,7 +305,7 @@ jm_img_index(jm_writer_t *w, jm_prop_t *prop)
  * back, or neither.  Returns -1 if the image is a tracker and goes.
  */
 static int
-jm_img_source(jm_writer_t *w, jm_props_t *props, jm_style_t *style,
+jm_img_source(jm_writer_t *w, jm_props_t *props, const xmlNode *node,
               jm_str_t *src, jm_str_t *index)
 {
     uint32_t n;
@@ -363,7 +335,7 @@ jm_img_source(jm_writer_t *w, jm_props_t *props, jm_style_t *style,
 
     case JM_URL_HTTP:
     case JM_URL_HTTPS:
-        return jm_img_remote(w, props, &url, style, index);
+        return jm_img_remote(w, props, node, &url, index);
 
     case JM_URL_CID:
         n = (w->cid == NULL) ? 0 : w->cid(w->cid_data, url.rest);
@@ -449,7 +421,7 @@ jm_img_write(jm_writer_t *w, xmlNode *node)
     memset(&src, 0, sizeof(jm_str_t));
     memset(&index, 0, sizeof(jm_str_t));
 
-    if (jm_img_source(w, &props, &style, &src, &index) != 0) {
+    if (jm_img_source(w, &props, node, &src, &index) != 0) {
         return;
     }
 

@@ -10,6 +10,10 @@
 
 #include "html_attr.h"
 
+/* Its address as the mail wrote it; the first candidate of srcset stands in
+ * for a missing src. */
+jm_str_t jm_img_raw(const jm_props_t *props);
+
 /* Writes the whole element, and its alternative text to the plain text. */
 void jm_img_write(jm_writer_t *w, xmlNode *node);
 

@@ -7,6 +7,7 @@
 #include "html_attr.h"
 #include "html_image.h"
 #include "html_link.h"
+#include "html_pixel.h"
 #include "html_str.h"
 #include "html_style.h"
 #include "html_text.h"
@@ -195,6 +196,7 @@ jm_judge_tree(jm_writer_t *w, xmlNode *body)
     xmlNode *node;
     jm_str_t text;
 
+    jm_pixel_scan(w, body);
     jm_judge_body(w, body);
     start = w->html.len;
     node = body->children;

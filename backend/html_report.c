@@ -8,6 +8,7 @@
 
 #define JM_HTML_MAX_REPORT   1000 /* rows of each list */
 #define JM_HTML_MAX_WARNINGS 100
+#define JM_HTML_MAX_SENTENCE 1000 /* bytes of its names */
 
 
 /* A list of the report with room for one more element behind the last. */
@@ -31,35 +32,86 @@ jm_report_grow(jm_arena_t *arena, void *list, size_t n, size_t size)
 }
 
 
-void
+static int
+jm_report_same(jm_str_t a, jm_str_t b)
+{
+    return a.len == b.len
+           && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+
+jm_tracker_t *
 jm_report_tracker(jm_html_t *out, jm_arena_t *arena, const char *kind,
                   const char *vendor, jm_str_t host)
 {
     size_t        i;
+    jm_str_t      name;
     jm_tracker_t *row;
 
-    vendor = (vendor == NULL) ? "unknown" : vendor;
+    name.data = (u_char *) vendor;
+    name.len = (vendor == NULL) ? 0 : strlen(vendor);
 
     for (i = 0; i < out->ntrackers; i++) {
         row = &out->trackers[i];
 
-        if (jm_str_is(row->vendor, vendor) && row->host.len == host.len
-            && memcmp(row->host.data, host.data, host.len) == 0)
+        if (strcmp(row->kind, kind) == 0 && jm_report_same(row->vendor, name)
+            && jm_report_same(row->host, host))
         {
             row->count++;
-            return;
+            return row;
         }
     }
 
     if (out->ntrackers == JM_HTML_MAX_REPORT) {
-        return;
+        return NULL;
     }
 
     out->trackers = jm_report_grow(arena, out->trackers, out->ntrackers,
                                    sizeof(jm_tracker_t));
     row = &out->trackers[out->ntrackers++];
+    memset(row, 0, sizeof(jm_tracker_t));
     row->kind = kind;
-    row->vendor = jm_arena_str(arena, vendor, strlen(vendor));
+    row->vendor = jm_arena_str(arena, name.data, name.len);
+    row->host = host;
+    row->count = 1;
+
+    return row;
+}
+
+
+void
+jm_report_pixel(jm_html_t *out, jm_arena_t *arena, const char *kind,
+                const jm_pixel_t *pixel, jm_str_t host)
+{
+    jm_report_tracker(out, arena, kind,
+                      pixel->named ? pixel->rule->vendor : NULL, host);
+}
+
+
+void
+jm_report_possible(jm_html_t *out, jm_arena_t *arena, jm_str_t host)
+{
+    size_t        i;
+    jm_tracker_t *row;
+
+    for (i = 0; i < out->npossible; i++) {
+        row = &out->possible[i];
+
+        if (jm_report_same(row->host, host)) {
+            row->count++;
+            return;
+        }
+    }
+
+    if (out->npossible == JM_HTML_MAX_REPORT) {
+        return;
+    }
+
+    out->possible = jm_report_grow(arena, out->possible, out->npossible,
+                                   sizeof(jm_tracker_t));
+    row = &out->possible[out->npossible++];
+    memset(row, 0, sizeof(jm_tracker_t));
+    row->kind = "pixel";
     row->host = host;
     row->count = 1;
 }
@@ -152,52 +204,219 @@ jm_report_image(jm_html_t *out, jm_arena_t *arena,
 }
 
 
-const jm_tracker_rule_t *
-jm_report_rule(jm_arena_t *arena, jm_url_t *url)
-{
-    jm_str_t                 rest;
-    jm_url_t                 inner;
-    const u_char            *hash;
-    const jm_tracker_rule_t *rule;
-
-    rest = url->rest;
-    hash = memchr(rest.data, '#', rest.len);
-
-    if (hash != NULL) {
-        rest.len -= (size_t) (hash + 1 - rest.data);
-        rest.data = (u_char *) hash + 1;
-
-        if (rest.len > 8 && memcmp(rest.data, "http", 4) == 0
-            && jm_url_parse(&inner, arena, rest) == 0 && inner.host.len != 0)
-        {
-            *url = inner;
-        }
-    }
-
-    rule = jm_tracker_find(url->host, url->rest, NULL);
-
-    if (rule != NULL && rule->confidence != JM_TRACKER_HIGH) {
-        rule = NULL;
-    }
-
-    return rule;
-}
-
-
 void
 jm_report_background(jm_html_t *out, jm_arena_t *arena, const char *kind,
                      jm_str_t raw)
 {
-    jm_url_t                 url;
-    const jm_tracker_rule_t *rule;
+    jm_url_t        url;
+    jm_pixel_t      verdict;
+    jm_pixel_look_t look;
 
     if (jm_url_parse(&url, arena, raw) != 0 || url.host.len == 0) {
         return;
     }
 
-    rule = jm_report_rule(arena, &url);
+    memset(&look, 0, sizeof(jm_pixel_look_t));
+    look.width = -1;
+    look.height = -1;
+    look.background = 1;
+    jm_pixel_judge(&verdict, &look, &url, out->sender);
 
-    if (rule != NULL) {
-        jm_report_tracker(out, arena, kind, rule->vendor, url.host);
+    if (verdict.is == JM_PIXEL_YES) {
+        jm_report_pixel(out, arena, kind, &verdict, url.host);
+
+    } else if (verdict.is == JM_PIXEL_POSSIBLE) {
+        jm_report_possible(out, arena, url.host);
     }
+}
+
+
+/* The vendor known by another tracker of the mail that a host belongs to. */
+static const jm_tracker_t *
+jm_report_named(const jm_html_t *out, jm_str_t host)
+{
+    size_t              i;
+    const jm_tracker_t *row, *link;
+
+    link = NULL;
+
+    for (i = 0; i < out->ntrackers; i++) {
+        row = &out->trackers[i];
+
+        if (row->vendor.len == 0 || row->inferred) {
+            continue;
+        }
+
+        if (jm_url_same_site(row->host, host)) {
+            return row;
+        }
+
+        if (strcmp(row->kind, "link") != 0) {
+            continue;
+        }
+
+        /* links of two vendors: it may be either's */
+        if (link != NULL && !jm_report_same(link->vendor, row->vendor)) {
+            return NULL;
+        }
+
+        link = row;
+    }
+
+    return link;
+}
+
+
+void
+jm_report_finish(jm_html_t *out, jm_arena_t *arena)
+{
+    size_t              i;
+    const char         *vendor;
+    jm_tracker_t       *row;
+    const jm_tracker_t *named;
+
+    vendor = (out->sender == NULL) ? NULL : out->sender->vendor;
+
+    for (i = 0; i < out->ntrackers; i++) {
+        row = &out->trackers[i];
+
+        if (row->vendor.len != 0) {
+            continue;
+        }
+
+        named = jm_report_named(out, row->host);
+
+        if (named != NULL) {
+            row->vendor = named->vendor;
+            row->inferred = 1;
+
+        } else if (vendor != NULL) {
+            row->vendor = jm_arena_str(arena, vendor, strlen(vendor));
+            row->inferred = 1;
+
+        } else {
+            row->vendor = jm_str("unknown");
+        }
+    }
+}
+
+
+/* Does the row count?  Not if it stays, nor if vendor and host stand in one
+ * before it, of another kind. */
+static int
+jm_report_counts(const jm_html_t *out, size_t n)
+{
+    size_t              i;
+    const jm_tracker_t *row, *other;
+
+    row = &out->trackers[n];
+
+    for (i = 0; i < n && !row->kept; i++) {
+        other = &out->trackers[i];
+
+        if (!other->kept && jm_report_same(other->vendor, row->vendor)
+            && jm_report_same(other->host, row->host))
+        {
+            return 0;
+        }
+    }
+
+    return !row->kept;
+}
+
+
+/* How many rows of this one's vendor count; 0 if one before has told. */
+static unsigned
+jm_report_pairs(const jm_html_t *out, size_t n, const u_char *counts)
+{
+    size_t   i;
+    unsigned pairs;
+
+    pairs = 0;
+
+    for (i = 0; i < out->ntrackers; i++) {
+        if (counts[i]
+            && jm_report_same(out->trackers[i].vendor,
+                              out->trackers[n].vendor))
+        {
+            if (i < n) {
+                return 0;
+            }
+
+            pairs++;
+        }
+    }
+
+    return pairs;
+}
+
+
+static void
+jm_report_name(jm_buf_t *buf, jm_str_t *name, int last)
+{
+    if (name->len == 0) {
+        return;
+    }
+
+    if (buf->len != 0) {
+        jm_buf_adds(buf, last ? " and " : ", ");
+    }
+
+    jm_buf_add(buf, name->data, name->len);
+}
+
+
+jm_str_t
+jm_report_sentence(const jm_html_t *out, jm_arena_t *arena)
+{
+    size_t   i;
+    u_char  *counts;
+    unsigned pairs, all, unknown;
+    jm_buf_t names;
+    jm_str_t name;
+
+    memset(&name, 0, sizeof(jm_str_t));
+    jm_buf_init(&names, arena, JM_HTML_MAX_SENTENCE);
+    counts = jm_arena_alloc(arena, out->ntrackers + 1);
+    all = 0;
+    unknown = 0;
+
+    for (i = 0; i < out->ntrackers; i++) {
+        counts[i] = (u_char) jm_report_counts(out, i);
+    }
+
+    for (i = 0; i < out->ntrackers; i++) {
+        pairs = counts[i] ? jm_report_pairs(out, i, counts) : 0;
+        all += pairs;
+
+        if (pairs == 0) {
+            continue;
+        }
+
+        if (jm_str_is(out->trackers[i].vendor, "unknown")) {
+            unknown = pairs;
+            continue;
+        }
+
+        jm_report_name(&names, &name, 0);
+        name = (pairs == 1)
+                   ? out->trackers[i].vendor
+                   : jm_arena_printf(arena, "%.*s (%u)",
+                                     (int) out->trackers[i].vendor.len,
+                                     out->trackers[i].vendor.data, pairs);
+    }
+
+    jm_report_name(&names, &name, unknown == 0);
+
+    if (all == 0) {
+        return jm_str("No trackers found");
+    }
+
+    if (unknown != 0) {
+        name = jm_arena_printf(arena, "%u unknown", unknown);
+        jm_report_name(&names, &name, 1);
+    }
+
+    return jm_arena_printf(arena, "%u tracker%s removed: %.*s", all,
+                           all == 1 ? "" : "s", (int) names.len, names.data);
 }

@@ -10,12 +10,21 @@
 #define JM_HTML_REPORT_H
 
 #include "html.h"
-#include "trackers.h"
+#include "pixel.h"
 #include "url.h"
 
-/* `kind` as in jm_tracker_t.  Vendor and host again: counted, no new row. */
-void jm_report_tracker(jm_html_t *out, jm_arena_t *arena, const char *kind,
-                       const char *vendor, jm_str_t host);
+/*
+ * `kind` as in jm_tracker_t; `vendor` NULL if it is not known.  The same again
+ * is counted, no new row.  Returns the row, NULL when the list is full.
+ */
+jm_tracker_t *jm_report_tracker(jm_html_t *out, jm_arena_t *arena,
+                                const char *kind, const char *vendor,
+                                jm_str_t host);
+
+/* The same by a verdict, and what only may be one. */
+void jm_report_pixel(jm_html_t *out, jm_arena_t *arena, const char *kind,
+                     const jm_pixel_t *pixel, jm_str_t host);
+void jm_report_possible(jm_html_t *out, jm_arena_t *arena, jm_str_t host);
 
 /* A link that is ready: its row, and a word of warning where it is due. */
 void jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *url,
@@ -28,14 +37,18 @@ void jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *url,
 const jm_remote_image_t *jm_report_image(jm_html_t *out, jm_arena_t *arena,
                                          const jm_remote_image_t *image);
 
-/*
- * The rule that names this URL a tracker, or NULL.  Google's and Yahoo's image
- * proxies carry the true URL behind "#": `url` becomes that one.
- */
-const jm_tracker_rule_t *jm_report_rule(jm_arena_t *arena, jm_url_t *url);
-
 /* An image URL that will not be shown: is it worth a tracker's row? */
 void jm_report_background(jm_html_t *out, jm_arena_t *arena, const char *kind,
                           jm_str_t raw);
+
+/* When all is read: the vendors of rows that have none, from other rows and
+ * the mail's header, else "unknown". */
+void jm_report_finish(jm_html_t *out, jm_arena_t *arena);
+
+/*
+ * The trackers taken out, for people: "3 trackers removed: Mailchimp, HubSpot
+ * and 1 unknown".  Counted by vendor and host.
+ */
+jm_str_t jm_report_sentence(const jm_html_t *out, jm_arena_t *arena);
 
 #endif /* JM_HTML_REPORT_H */

@@ -22,6 +22,9 @@ typedef struct {
     unsigned hidden : 1;
 } jm_written_t;
 
+/* The remote images and the verdict on each (html_pixel.h). */
+typedef struct jm_pixels_s jm_pixels_t;
+
 typedef struct {
     jm_arena_t    *arena;
     jm_html_t     *out;
@@ -35,6 +38,7 @@ typedef struct {
     unsigned       in_link : 1;
     unsigned       after_pre : 1;
     unsigned       full : 1;
+    jm_pixels_t   *pixels;
     jm_url_t       link;
     jm_buf_t       link_text;
     jm_html_cid_pt cid;

@@ -372,9 +372,11 @@ jm_message_body(jm_message_t *m, jm_arena_t *arena, jm_str_t raw, size_t *left)
     m->raw = raw;
 
     jm_mime_read(m);
+    jm_sender_read(&m->sender, arena, raw);
 
     if (m->html.data != NULL) {
-        jm_html_clean(&m->clean, arena, m->html, jm_message_cid, m);
+        jm_html_clean(&m->clean, arena, m->html, jm_message_cid, m,
+                      &m->sender);
 
         /* A part that says "your program cannot show HTML" in no words. */
         if (m->clean.text.len != 0 && jm_message_blank(m->text)) {
@@ -401,7 +403,7 @@ jm_message_read(jm_message_t *m, jm_arena_t *arena, jm_str_t raw)
     jm_message_body(m, arena, raw, &left);
 
     if (m->clean.html.data == NULL && m->text.data != NULL) {
-        jm_html_from_text(&m->clean, arena, m->text);
+        jm_html_from_text(&m->clean, arena, m->text, &m->sender);
     }
 
     jm_message_receipt(m);

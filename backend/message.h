@@ -47,6 +47,8 @@ typedef struct {
     jm_str_t text;
     jm_str_t html;
 
+    jm_sender_t sender; /* sender.c */
+
     jm_attachment_t *attachments; /* numbered from 1 in the API */
     size_t           nattachments;
     jm_str_t receipt_to; /* who wants one, the sender if nobody is named */

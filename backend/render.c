@@ -16,6 +16,7 @@
 #include <isa-l.h>
 
 #include "charset.h"
+#include "html_report.h"
 #include "jm_fold.h"
 #include "jm_id.h"
 #include "media.h"
@@ -403,6 +404,25 @@ jm_render_trackers(cJSON *object, const jm_message_t *m)
         jm_render_add(item, "vendor", tracker->vendor);
         jm_render_add(item, "host", tracker->host);
         cJSON_AddNumberToObject(item, "count", tracker->count);
+
+        if (tracker->inferred) {
+            cJSON_AddBoolToObject(item, "inferred", 1);
+        }
+
+        if (tracker->kept) {
+            cJSON_AddBoolToObject(item, "removed", 0);
+        }
+    }
+
+    jm_render_add(object, "trackersText",
+                  jm_report_sentence(&m->clean, m->arena));
+    list = cJSON_AddArrayToObject(object, "possibleTrackers");
+
+    for (i = 0; i < m->clean.npossible; i++) {
+        item = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, item);
+        jm_render_add(item, "host", m->clean.possible[i].host);
+        cJSON_AddNumberToObject(item, "count", m->clean.possible[i].count);
     }
 }
 

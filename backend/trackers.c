@@ -82,6 +82,7 @@ jm_tracker_row(jm_trackers_t *t, const jm_list_t *list)
     fact = &t->facts[n];
     fact->confidence = (jm_confidence_t) i;
     fact->source = list->cell[SOURCES];
+    fact->host_only = (list->cell[PATH][0] == '\0');
     t->line[n] = list->line;
 
     if (strcmp(list->cell[VENDOR], "(generic)") != 0) {

@@ -21,7 +21,8 @@ typedef enum {
 typedef struct {
     const char     *vendor; /* NULL: the shape is known, not whose it is */
     jm_confidence_t confidence;
-    const char     *source; /* where the fact comes from */
+    const char     *source;        /* where the fact comes from */
+    unsigned        host_only : 1; /* whatever the path */
 } jm_tracker_rule_t;
 
 /*

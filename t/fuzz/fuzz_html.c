@@ -133,7 +133,7 @@ fuzz_again(jm_arena_t *arena, jm_str_t html)
     jm_html_t again;
 
     fuzz_grammar(html);
-    jm_html_clean(&again, arena, html, NULL, NULL);
+    jm_html_clean(&again, arena, html, NULL, NULL, NULL);
 
     if (again.html.len != html.len
         || memcmp(again.html.data, html.data, html.len) != 0)
@@ -167,10 +167,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     source.data = (u_char *) data;
     source.len = size;
 
-    jm_html_clean(&out, arena, source, fuzz_cid, NULL);
+    jm_html_clean(&out, arena, source, fuzz_cid, NULL, NULL);
     fuzz_again(arena, out.html);
 
-    jm_html_from_text(&out, arena, source);
+    jm_html_from_text(&out, arena, source, NULL);
     fuzz_again(arena, out.html);
 
     jm_arena_destroy(arena);

@@ -59,7 +59,7 @@ read_file(jm_message_t *m, jm_arena_t *arena, const char *path)
 
     memset(m, 0, sizeof(jm_message_t));
     m->html = data;
-    jm_html_clean(&m->clean, arena, data, NULL, NULL);
+    jm_html_clean(&m->clean, arena, data, NULL, NULL, NULL);
 }
 
 
@@ -85,7 +85,7 @@ print_file(jm_arena_t *arena, const char *path)
         return;
     }
 
-    jm_html_clean(&again, arena, m.clean.html, NULL, NULL);
+    jm_html_clean(&again, arena, m.clean.html, NULL, NULL, NULL);
 
     row = cJSON_CreateObject();
     cJSON_AddStringToObject(row, "file", path);
