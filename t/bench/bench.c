@@ -166,7 +166,7 @@ run_ours(jm_str_t source)
         exit(1);
     }
 
-    jm_html_clean(&out, arena, source, no_cid, NULL);
+    jm_html_clean(&out, arena, source, no_cid, NULL, NULL);
     sum += out.html.len;
 }
 
