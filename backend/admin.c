@@ -1,14 +1,16 @@
 /*
  * The operator's command line:
  *
- *   junkmaild domain add <domain> [--account <id> | --key-file <path>]
+ *   junkmaild domain add|set <domain> [--postmaster <account> |
+ *                    --key-file <path>] [--policy closed|catch-all|pattern]
+ *                    [--catch-all <account>] [--patterns <globs>]
  *   junkmaild domain list
- *   junkmaild domain remove <domain>
+ *   junkmaild domain show|remove <domain>
  *   junkmaild account add [--key-file <path>]
  *
- * Called by main.c.  Exit code 0: done, or done before; 1: it could not be
- * done; 2: it was not understood.  What was asked for goes to stdout, what
- * went wrong to stderr.
+ * Called by main.c; the domains are admin_domain.c's.  Exit code 0: done, or
+ * done before; 1: it could not be done; 2: it was not understood.  What was
+ * asked for goes to stdout, what went wrong to stderr.
  */
 
 #define _GNU_SOURCE /* mkostemp */
@@ -18,77 +20,82 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "admin_private.h"
 #include "clock.h"
-#include "jm_address.h"
 #include "jm_id.h"
-#include "jm_key.h"
 #include "jm_schema.h"
-#include "store_call.h"
 
 #define JM_ADMIN_TIMEOUT                                                      \
     5000 /* ms: to connect, for a reply, for the library */
-#define JM_ADMIN_PENDING 60000 /* ms until a half-made address is undone */
+#define JM_ADMIN_PENDING 60000 /* ms until a new account is looked after */
 
-typedef struct {
-    jm_store_t *store;
-    const char *operand;  /* the domain */
-    const char *account;  /* --account */
-    const char *key_file; /* --key-file */
-} jm_admin_t;
+/* The options that a command knows. */
+#define JM_ADMIN_POSTMASTER 1
+#define JM_ADMIN_KEY_FILE   2
+#define JM_ADMIN_POLICY     4
+#define JM_ADMIN_DOMAIN                                                       \
+    (JM_ADMIN_POSTMASTER | JM_ADMIN_KEY_FILE | JM_ADMIN_POLICY)
 
 typedef struct {
     const char *object;
     const char *verb;
     unsigned    operand : 1; /* takes one */
-    unsigned    account : 1; /* knows --account */
-    unsigned    key_file : 1;
+    unsigned    options;
     int (*run)(jm_admin_t *admin);
 } jm_admin_command_t;
 
+typedef struct {
+    const char *name;
+    unsigned    bit;
+    size_t      offset; /* of its value in jm_admin_t */
+} jm_admin_option_t;
+
 static int jm_admin_options(jm_admin_t *admin, const jm_admin_command_t *cmd,
                             int argc, char **argv);
-static jm_store_t *jm_admin_open(const jm_conf_t *conf);
-static int         jm_admin_domain_add(jm_admin_t *admin);
-static int         jm_admin_domain_list(jm_admin_t *admin);
-static int         jm_admin_domain_remove(jm_admin_t *admin);
-static int         jm_admin_account_add(jm_admin_t *admin);
-static int         jm_admin_owner(jm_admin_t *admin, char *account);
-static int         jm_admin_key_file(const char *path, char *account);
-static int         jm_admin_address(jm_admin_t *admin, const char *account,
-                                    const char *alias);
-static int jm_admin_make_address(jm_admin_t *admin, const char *account,
-                                 const char *alias, const char *address);
-static int jm_admin_confirm(jm_admin_t *admin, const char *account,
-                            const char *id);
+static const jm_admin_option_t *jm_admin_option(const jm_admin_command_t *cmd,
+                                                const char *name);
+static jm_store_t              *jm_admin_open(const jm_conf_t *conf);
+static int                      jm_admin_account_add(jm_admin_t *admin);
 static int jm_admin_keep_key(const char *name, const char *text, char *path,
                              size_t size);
 static int jm_admin_new_account(jm_admin_t *admin, const jm_key_t *key);
 
 static const jm_admin_command_t jm_admin_commands[] = {
-    { "domain", "add", 1, 1, 1, jm_admin_domain_add },
-    { "domain", "list", 0, 0, 0, jm_admin_domain_list },
-    { "domain", "remove", 1, 0, 0, jm_admin_domain_remove },
-    { "account", "add", 0, 0, 1, jm_admin_account_add },
-    { NULL, NULL, 0, 0, 0, NULL }
+    { "domain", "add", 1, JM_ADMIN_DOMAIN, jm_admin_domain_add },
+    { "domain", "set", 1, JM_ADMIN_DOMAIN, jm_admin_domain_set },
+    { "domain", "show", 1, 0, jm_admin_domain_show },
+    { "domain", "list", 0, 0, jm_admin_domain_list },
+    { "domain", "remove", 1, 0, jm_admin_domain_remove },
+    { "account", "add", 0, JM_ADMIN_KEY_FILE, jm_admin_account_add },
+    { NULL, NULL, 0, 0, NULL }
 };
 
-/* RFC 2142 asks a mail domain to have these. */
-static const char *const jm_admin_aliases[] = { "postmaster", "abuse", NULL };
+static const jm_admin_option_t jm_admin_known[] = {
+    { "--postmaster", JM_ADMIN_POSTMASTER, offsetof(jm_admin_t, postmaster) },
+    { "--key-file", JM_ADMIN_KEY_FILE, offsetof(jm_admin_t, key_file) },
+    { "--policy", JM_ADMIN_POLICY, offsetof(jm_admin_t, policy) },
+    { "--catch-all", JM_ADMIN_POLICY, offsetof(jm_admin_t, catch_all) },
+    { "--patterns", JM_ADMIN_POLICY, offsetof(jm_admin_t, patterns) },
+    { NULL, 0, 0 }
+};
 
 static const char jm_admin_usage[] =
-    "usage: junkmaild [-c file] domain add <domain>"
-    " [--account <id> | --key-file <path>]\n"
+    "usage: junkmaild [-c file] domain add|set <domain>\n"
+    "           [--postmaster <account> | --key-file <path>]\n"
+    "           [--policy closed|catch-all|pattern] [--catch-all <account>]\n"
+    "           [--patterns <globs>]\n"
     "       junkmaild [-c file] domain list\n"
-    "       junkmaild [-c file] domain remove <domain>\n"
+    "       junkmaild [-c file] domain show|remove <domain>\n"
     "       junkmaild [-c file] account add [--key-file <path>]\n";
 
 
-static int __attribute__((format(printf, 1, 2)))
+int
 jm_admin_fail(const char *format, ...)
 {
     va_list args;
@@ -103,8 +110,7 @@ jm_admin_fail(const char *format, ...)
 }
 
 
-/* The store has refused, or is away. */
-static int
+int
 jm_admin_store_failed(jm_admin_t *admin)
 {
     return jm_admin_fail("Redis: %s", jm_store_error(admin->store));
@@ -157,17 +163,15 @@ static int
 jm_admin_options(jm_admin_t *admin, const jm_admin_command_t *cmd, int argc,
                  char **argv)
 {
-    int          i;
-    const char **value;
+    int                      i;
+    const char             **value;
+    const jm_admin_option_t *option;
 
     for (i = 0; i < argc; i++) {
+        option = jm_admin_option(cmd, argv[i]);
 
-        if (cmd->account && strcmp(argv[i], "--account") == 0) {
-            value = &admin->account;
-            i++;
-
-        } else if (cmd->key_file && strcmp(argv[i], "--key-file") == 0) {
-            value = &admin->key_file;
+        if (option != NULL) {
+            value = (const char **) ((char *) admin + option->offset);
             i++;
 
         } else if (cmd->operand && argv[i][0] != '-') {
@@ -188,7 +192,22 @@ jm_admin_options(jm_admin_t *admin, const jm_admin_command_t *cmd, int argc,
         return -1;
     }
 
-    return (admin->account != NULL && admin->key_file != NULL) ? -1 : 0;
+    return (admin->postmaster != NULL && admin->key_file != NULL) ? -1 : 0;
+}
+
+
+static const jm_admin_option_t *
+jm_admin_option(const jm_admin_command_t *cmd, const char *name)
+{
+    const jm_admin_option_t *option;
+
+    for (option = jm_admin_known; option->name != NULL; option++) {
+        if ((cmd->options & option->bit) && strcmp(option->name, name) == 0) {
+            return option;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -237,124 +256,40 @@ jm_admin_open(const jm_conf_t *conf)
 }
 
 
-/* Writes the operand as it is stored.  0, or -1 when it is no domain. */
-static int
-jm_admin_domain(const jm_admin_t *admin, char domain[JM_DOMAIN_MAX + 1])
+int
+jm_admin_account(jm_admin_t *admin, const char *id,
+                 char account[JM_ACCOUNT_LEN + 1])
 {
-    ssize_t  len;
-    jm_str_t text;
-
-    text.data = (u_char *) admin->operand;
-    text.len = strlen(admin->operand);
-
-    len = jm_domain_key(text, (u_char *) domain);
-    if (len < 0) {
-        return -1;
-    }
-
-    domain[len] = '\0';
-
-    return 0;
-}
-
-
-static int
-jm_admin_domain_add(jm_admin_t *admin)
-{
-    int              i, rc;
-    char             domain[JM_DOMAIN_MAX + 1];
-    char             account[JM_ACCOUNT_LEN + 1];
     jm_store_reply_t reply;
 
-    if (jm_admin_domain(admin, domain) != 0) {
-        return jm_admin_fail("\"%s\" is not a domain", admin->operand);
-    }
-
-    if (jm_admin_owner(admin, account) != 0) {
-        return 1;
-    }
-
-    admin->operand = domain;
-
-    if (jm_store_call(admin->store, &reply,
-                      "HSET jm:domain:{%s} policy closed state active", domain)
-            != JM_STORE_OK
-        || jm_store_call(admin->store, &reply, "ZADD jm:domains NX %lld %s",
-                         (long long) jm_now_ms(), domain)
-               != JM_STORE_OK)
+    if (strlen(id) != JM_ACCOUNT_LEN
+        || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
+                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+               != JM_ACCOUNT_LEN)
     {
-        return jm_admin_store_failed(admin);
+        return jm_admin_fail("\"%s\" is not an account's id", id);
     }
 
-    printf("%s %s\n", domain,
-           reply.values[0].number != 0 ? "added" : "is already there");
-
-    for (i = 0, rc = 0; jm_admin_aliases[i] != NULL && rc == 0; i++) {
-        if (account[0] != '\0') {
-            rc = jm_admin_address(admin, account, jm_admin_aliases[i]);
-        }
-    }
-
-    return rc;
-}
-
-
-/*
- * The account that the options name, which must exist; empty if none is
- * named.  0, or -1 after telling why not.
- */
-static int
-jm_admin_owner(jm_admin_t *admin, char *account)
-{
-    jm_str_t         key;
-    jm_store_reply_t reply;
-
-    account[0] = '\0';
-
-    if (admin->key_file != NULL) {
-        if (jm_admin_key_file(admin->key_file, account) != 0) {
-            return -1;
-        }
-
-    } else if (admin->account != NULL) {
-        key.data = (u_char *) admin->account;
-        key.len = strlen(admin->account);
-
-        if (key.len != JM_ACCOUNT_LEN
-            || strspn(admin->account, "0123456789abcdefghijklmnopqrstuvwxyz"
-                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-                   != key.len)
-        {
-            jm_admin_fail("\"%s\" is not an account's id", admin->account);
-            return -1;
-        }
-
-        memcpy(account, admin->account, JM_ACCOUNT_LEN + 1);
-
-    } else {
-        return 0;
-    }
+    memcpy(account, id, JM_ACCOUNT_LEN + 1);
 
     if (jm_store_call(admin->store, &reply, "HMGET " JM_KEY_ACCOUNT " state",
                       account)
         != JM_STORE_OK)
     {
-        jm_admin_store_failed(admin);
-        return -1;
+        return jm_admin_store_failed(admin);
     }
 
     if (!jm_store_is(&reply, 0, "active")) {
-        jm_admin_fail("there is no account %s", account);
-        return -1;
+        return jm_admin_fail("there is no account %s", account);
     }
 
     return 0;
 }
 
 
-/* The account of the key that is the file's first line. */
-static int
-jm_admin_key_file(const char *path, char *account)
+int
+jm_admin_key_file(jm_admin_t *admin, const char *path,
+                  char account[JM_ACCOUNT_LEN + 1])
 {
     char     line[JM_KEY_LEN + 3];
     FILE    *file;
@@ -370,7 +305,7 @@ jm_admin_key_file(const char *path, char *account)
             fclose(file);
         }
 
-        return -1;
+        return 1;
     }
 
     fclose(file);
@@ -379,188 +314,10 @@ jm_admin_key_file(const char *path, char *account)
     text.len = strcspn(line, "\r\n");
 
     if (jm_key_parse(text, &key) != 0) {
-        jm_admin_fail("%s: not an API key", path);
-        return -1;
+        return jm_admin_fail("%s: not an API key", path);
     }
 
-    memcpy(account, key.account, JM_ACCOUNT_LEN + 1);
-
-    return 0;
-}
-
-
-/* Sees to it that the account has <alias>@<domain>.  The exit code. */
-static int
-jm_admin_address(jm_admin_t *admin, const char *account, const char *alias)
-{
-    int              rc;
-    char             address[JM_KEY_ADDRESS_MAX + 1];
-    char             id[JM_UUID_LEN + 1];
-    jm_store_reply_t reply;
-
-    snprintf(address, sizeof(address), "%s@%s", alias, admin->operand);
-
-    if (jm_store_call(admin->store, &reply, "HMGET jm:route:{%s} account id",
-                      address)
-            != JM_STORE_OK
-        || reply.nvalues != 2)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    if (reply.values[0].text.len != 0 && !jm_store_is(&reply, 0, account)) {
-        printf("%s belongs to another account\n", address);
-        return 0;
-    }
-
-    rc = -1;
-
-    if (reply.values[1].text.len == JM_UUID_LEN) {
-        /* Ours already; if an earlier try was cut short, this completes it. */
-        memcpy(id, reply.values[1].text.data, sizeof(id));
-        rc = jm_admin_confirm(admin, account, id);
-    }
-
-    if (rc < 0) {
-        rc = jm_admin_make_address(admin, account, alias, address);
-    }
-
-    if (rc == 0) {
-        printf("%s belongs to account %s\n", address, account);
-    }
-
-    return rc;
-}
-
-
-/* The three steps that junkmail.lua describes at jm_address_create. */
-static int
-jm_admin_make_address(jm_admin_t *admin, const char *account,
-                      const char *alias, const char *address)
-{
-    char             id[JM_UUID_LEN + 1], owner[JM_HASH_LEN + 1];
-    int64_t          now;
-    jm_str_t         a;
-    jm_store_t      *store = admin->store;
-    jm_store_reply_t reply;
-
-    a.data = (u_char *) account;
-    a.len = JM_ACCOUNT_LEN;
-    jm_sha256_hex(a, owner);
-
-    now = jm_now_ms();
-
-    if (jm_uuid7(now, id) != 0) {
-        return jm_admin_fail("no random numbers: %s", strerror(errno));
-    }
-
-    if (jm_store_call(store, &reply,
-                      "FCALL jm_operator_address_create 1 " JM_KEY_ACCOUNT
-                      " %s %s %s",
-                      account, id, address, alias)
-        != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    if (!jm_store_is(&reply, 0, "OK")) {
-        return jm_admin_fail("%s: %s", address, reply.values[0].text.data);
-    }
-
-    if (jm_store_call(
-            store, &reply,
-            "FCALL jm_due_add 1 " JM_KEY_EXPIRE " address:%s:%s %lld",
-            jm_shard(a), account, id, (long long) now + JM_ADMIN_PENDING)
-            != JM_STORE_OK
-        || jm_store_call(store, &reply,
-                         "FCALL jm_route_claim 1 jm:route:{%s} %s %s %s",
-                         address, account, id, owner)
-               != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    if (!jm_store_is(&reply, 0, "OK")) {
-        (void) jm_store_call(store, &reply,
-                             "FCALL jm_address_drop 1 " JM_KEY_ACCOUNT " %s",
-                             account, id);
-        return jm_admin_fail("%s is, or was in the last 30 days, another"
-                             " account's",
-                             address);
-    }
-
-    if (jm_admin_confirm(admin, account, id) != 0) {
-        return jm_admin_fail("%s cannot be made", address);
-    }
-
-    return 0;
-}
-
-
-/* 0; 1 after an error; -1 when there is no such address any more. */
-static int
-jm_admin_confirm(jm_admin_t *admin, const char *account, const char *id)
-{
-    jm_store_reply_t reply;
-
-    if (jm_store_call(admin->store, &reply,
-                      "FCALL jm_address_confirm 1 " JM_KEY_ACCOUNT " %s",
-                      account, id)
-        != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    return jm_store_is(&reply, 0, "OK") ? 0 : -1;
-}
-
-
-static int
-jm_admin_domain_list(jm_admin_t *admin)
-{
-    size_t           i;
-    jm_store_reply_t reply;
-
-    if (jm_store_call(admin->store, &reply, "ZRANGE jm:domains 0 -1")
-        != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    for (i = 0; i < reply.nvalues; i++) {
-        printf("%s\n", reply.values[i].text.data);
-    }
-
-    return 0;
-}
-
-
-/* Its addresses stay, but RCPT knows the domain no more. */
-static int
-jm_admin_domain_remove(jm_admin_t *admin)
-{
-    char             domain[JM_DOMAIN_MAX + 1];
-    jm_store_reply_t reply;
-
-    if (jm_admin_domain(admin, domain) != 0) {
-        return jm_admin_fail("\"%s\" is not a domain", admin->operand);
-    }
-
-    if (jm_store_call(admin->store, &reply, "DEL jm:domain:{%s}", domain)
-            != JM_STORE_OK
-        || jm_store_call(admin->store, &reply, "ZREM jm:domains %s", domain)
-               != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    if (reply.values[0].number == 0) {
-        return jm_admin_fail("there is no domain %s", domain);
-    }
-
-    printf("%s removed\n", domain);
-
-    return 0;
+    return jm_admin_account(admin, key.account, account);
 }
 
 

@@ -498,7 +498,7 @@ jm_lmtp_rcpt_check(const jm_lmtp_session_t *s, jm_str_t arg,
     }
 
     /* What has no key form was never found by anybody, a delivery id or not:
-       <postmaster>, an address literal, `+tag@`. */
+       an address literal, `+tag@`. */
 
     *len = jm_address_key(&path->address, key);
 

@@ -21,10 +21,16 @@
 #include <stdlib.h>
 #include <hiredis/hiredis.h>
 
+#include "jm_id.h"
+#include "jm_key.h"
+#include "jm_route.h"
 #include "jm_schema.h"
 
 #define JM_PASSWORD_MAX 512
 #define JM_NUMBER_MAX   24 /* a size_t in decimal */
+
+/* A word, an account, an address's id. */
+#define JM_RECIPIENT_MAX (3 * JM_UUID_LEN)
 
 /* What is written ahead lives this long when no delivery comes to link it. */
 #define JM_PIECE_TTL "600000" /* ms */
@@ -69,6 +75,8 @@ static jm_store_status_t jm_store_lost(jm_store_t *store);
 static jm_store_status_t jm_store_receive(jm_store_t *store);
 static jm_store_status_t jm_store_values(jm_store_t       *store,
                                          jm_store_reply_t *reply);
+static jm_store_status_t jm_store_route(jm_store_t *store, jm_str_t key,
+                                        jm_route_t *route, u_char *place);
 static jm_store_status_t jm_store_check(jm_store_t           *store,
                                         const jm_recipient_t *recipient);
 static jm_store_status_t jm_store_send(jm_store_t *store, int argc,
@@ -105,6 +113,15 @@ static const jm_store_meaning_t jm_store_rcpt_words[] = {
     { "OK", JM_STORE_OK },          { "UNKNOWN", JM_STORE_UNKNOWN },
     { "STOPPED", JM_STORE_CLOSED }, { "EXPIRED", JM_STORE_CLOSED },
     { "FULL", JM_STORE_QUOTA },     { NULL, JM_STORE_REFUSED }
+};
+
+/* What has become of jm_route_status_t. */
+static const jm_store_status_t jm_store_routes[] = {
+    [JM_ROUTE_FOUND] = JM_STORE_OK,
+    [JM_ROUTE_UNKNOWN] = JM_STORE_UNKNOWN,
+    [JM_ROUTE_CLOSED] = JM_STORE_CLOSED,
+    [JM_ROUTE_FOREIGN] = JM_STORE_FOREIGN,
+    [JM_ROUTE_BROKEN] = JM_STORE_REFUSED,
 };
 
 
@@ -384,10 +401,52 @@ jm_store_status_t
 jm_store_resolve(jm_store_t *store, jm_str_t key, int check,
                  jm_recipient_t *out)
 {
-    char                    address[JM_KEY_ADDRESS_MAX + 1], *at;
-    jm_store_reply_t        reply;
-    jm_store_status_t       status;
-    const jm_store_value_t *v;
+    u_char            place[JM_RECIPIENT_MAX];
+    jm_route_t        route;
+    jm_store_status_t status;
+
+    memset(&route, 0, sizeof(jm_route_t));
+
+    status = jm_store_route(store, key, &route, place);
+    if (status != JM_STORE_OK) {
+        return status;
+    }
+
+    /* What was accepted before its domain was removed is not dropped. */
+
+    if (!check && route.word.len != 0 && route.word.data[0] == 'F') {
+        route.word = jm_str("UNKNOWN");
+    }
+
+    status = jm_store_routes[jm_route_decide(&route)];
+    if (status != JM_STORE_OK) {
+        return status;
+    }
+
+    memcpy(out->account, route.account.data, JM_ACCOUNT_LEN);
+    out->account[JM_ACCOUNT_LEN] = '\0';
+    memcpy(out->address_id, route.id.data, JM_UUID_LEN);
+    out->address_id[JM_UUID_LEN] = '\0';
+
+    return check ? jm_store_check(store, out) : JM_STORE_OK;
+}
+
+
+/*
+ * Asks the address's domain and its route.  A reply lives until the next
+ * call, so what the first one says of another account is kept in `place`.
+ */
+static jm_store_status_t
+jm_store_route(jm_store_t *store, jm_str_t key, jm_route_t *route,
+               u_char *place)
+{
+    char              address[JM_KEY_ADDRESS_MAX + 1], *at;
+    size_t            i;
+    jm_store_reply_t  reply;
+    jm_store_status_t status;
+    jm_str_t *const   domain[] = { &route->word, &route->domain_account,
+                                   &route->domain_id };
+    jm_str_t *const fields[] = { &route->account, &route->id, &route->owner };
 
     if (key.len > JM_KEY_ADDRESS_MAX) {
         return JM_STORE_UNKNOWN;
@@ -397,40 +456,40 @@ jm_store_resolve(jm_store_t *store, jm_str_t key, int check,
     address[key.len] = '\0';
 
     at = strrchr(address, '@');
-
-    if (check && at != NULL) {
-        status = jm_store_call(store, &reply, "EXISTS jm:domain:{%s}", at + 1);
-        if (status != JM_STORE_OK) {
-            return status;
-        }
-
-        if (reply.values[0].number == 0) {
-            return JM_STORE_FOREIGN;
-        }
+    if (at == NULL) {
+        return JM_STORE_UNKNOWN;
     }
 
+    *at = '\0';
     status = jm_store_call(store, &reply,
-                           "HMGET jm:route:{%s} account id owner", address);
+                           "FCALL_RO jm_domain_route 1 jm:domain:{%s} %s",
+                           at + 1, address);
+
+    for (i = 0; status == JM_STORE_OK && i < 3 && i < reply.nvalues; i++) {
+        *domain[i] = reply.values[i].text;
+
+        if (domain[i]->len > JM_UUID_LEN) {
+            return JM_STORE_REFUSED;
+        }
+
+        memcpy(place, domain[i]->data, domain[i]->len);
+        domain[i]->data = place;
+        place += domain[i]->len;
+    }
+
     if (status != JM_STORE_OK) {
         return status;
     }
 
-    if (reply.nvalues != 3) {
-        return JM_STORE_REFUSED;
+    *at = '@';
+    status = jm_store_call(store, &reply,
+                           "HMGET jm:route:{%s} account id owner", address);
+
+    for (i = 0; status == JM_STORE_OK && i < 3 && i < reply.nvalues; i++) {
+        *fields[i] = reply.values[i].text;
     }
 
-    v = reply.values;
-
-    if (v[0].text.len != sizeof(out->account) - 1
-        || v[1].text.len != sizeof(out->address_id) - 1)
-    {
-        return v[2].text.len != 0 ? JM_STORE_CLOSED : JM_STORE_UNKNOWN;
-    }
-
-    memcpy(out->account, v[0].text.data, sizeof(out->account));
-    memcpy(out->address_id, v[1].text.data, sizeof(out->address_id));
-
-    return check ? jm_store_check(store, out) : JM_STORE_OK;
+    return status;
 }
 
 

@@ -75,7 +75,7 @@ const char *jm_store_error(jm_store_t *store);
 /*
  * Finds where `key` (jm_address.h: the form addresses are stored under) leads.
  * `check` != 0 also asks for state and quota (a client without XDID);
- * otherwise only the route is read.
+ * otherwise only route and domain are read.
  */
 jm_store_status_t jm_store_resolve(jm_store_t *store, jm_str_t key, int check,
                                    jm_recipient_t *out);

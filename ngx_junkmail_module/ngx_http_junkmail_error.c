@@ -72,6 +72,9 @@ static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
       "Ask for text/event-stream, or upgrade to websocket" },
     { "TIMEOUT", "VALIDATION_FAILED", 408, "The request took too long" },
     { "ALIAS_TAKEN", "ALIAS_TAKEN", 409, "This address is already taken" },
+    { "ADDRESS_HELD", "ADDRESS_HELD", 409,
+      "A domain's mail comes here: the operator must send it elsewhere "
+      "first" },
     { "PRECONDITION_FAILED", "PRECONDITION_FAILED", 412,
       "Precondition failed" },
     { "TOO_LARGE", "TOO_LARGE", 413, "The request body is too large" },

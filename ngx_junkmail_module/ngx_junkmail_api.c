@@ -47,13 +47,10 @@ static ngx_int_t   ngx_junkmail_wait(ngx_http_request_t *r, ngx_int_t rc,
 
 
 /* What functions say instead of OK that has a word of its own in API.md. */
-static const char *ngx_junkmail_statuses[] = { "INVALID_API_KEY",
-                                               "MISSING_SCOPE",
-                                               "QUOTA_EXCEEDED",
-                                               "ALIAS_TAKEN",
-                                               "ADDRESS_EXPIRED",
-                                               "STORE_FULL",
-                                               NULL };
+static const char *ngx_junkmail_statuses[] = {
+    "INVALID_API_KEY", "MISSING_SCOPE", "QUOTA_EXCEEDED", "ALIAS_TAKEN",
+    "ADDRESS_EXPIRED", "ADDRESS_HELD",  "STORE_FULL",     NULL
+};
 
 
 /* Asking. */

@@ -10,7 +10,8 @@
  *                          the reaper is told to look at the address soon
  *   3. jm_address_confirm  makes it visible
  *
- * A random alias that is taken is drawn again.
+ * A random alias that is taken is drawn again.  An alias that is reserved, or
+ * that a domain sends to another account, is as good as taken.
  */
 
 #include <ngx_config.h>
@@ -39,6 +40,7 @@ typedef struct {
     int64_t    expires;   /* seconds from now */
     ngx_uint_t draws;     /* random aliases still to try; 0: the user's own */
     unsigned   known : 1; /* the domain is one of this server's */
+    unsigned   refused : 1; /* the alias is not for this account there */
     unsigned   guessed : 1; /* the domain came from this worker's memory */
 } ngx_junkmail_new_t;
 
@@ -446,7 +448,7 @@ static ngx_int_t
 ngx_junkmail_address_reserve(ngx_http_request_t      *r,
                              ngx_http_junkmail_ctx_t *ctx)
 {
-    ngx_str_t argv[4], key;
+    ngx_str_t argv[6];
     ngx_junkmail_new_t *new;
 
     new = ctx->data;
@@ -457,14 +459,17 @@ ngx_junkmail_address_reserve(ngx_http_request_t      *r,
         return NGX_DECLINED;
     }
 
-    key = ngx_junkmail_api_printf(r, sizeof("jm:domain:{}") + new->domain.len,
-                                  "jm:domain:{%V}", &new->domain);
+    ngx_str_set(&argv[0], "FCALL_RO");
+    ngx_str_set(&argv[1], "jm_alias_check");
+    ngx_str_set(&argv[2], "1");
+    argv[3] = ngx_junkmail_api_printf(r,
+                                      sizeof("jm:domain:{}") + new->domain.len,
+                                      "jm:domain:{%V}", &new->domain);
+    argv[4].data = new->address.data;
+    argv[4].len = new->address.len - new->domain.len - 1;
+    argv[5] = ctx->account;
 
-    ngx_str_set(&argv[0], "HMGET");
-    argv[1] = key;
-    ngx_str_set(&argv[2], "state");
-
-    if (ngx_junkmail_api_command(r, ngx_junkmail_address_looked_up, 3, argv)
+    if (ngx_junkmail_api_command(r, ngx_junkmail_address_looked_up, 6, argv)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -485,13 +490,16 @@ static void
 ngx_junkmail_address_looked_up(ngx_http_request_t      *r,
                                ngx_http_junkmail_ctx_t *ctx, redisReply *reply)
 {
-    ngx_str_t state;
+    ngx_str_t word;
     ngx_junkmail_new_t *new;
 
     new = ctx->data;
-    state = ngx_junkmail_api_string(reply, 0);
+    word = ngx_junkmail_api_string(reply, 0);
 
-    new->known = state.len == 6 && ngx_memcmp(state.data, "active", 6) == 0;
+    new->refused = word.len == 11
+                   && ngx_memcmp(word.data, "ALIAS_TAKEN", 11) == 0;
+    new->known = new->refused
+                 || (word.len == 2 && ngx_memcmp(word.data, "OK", 2) == 0);
 }
 
 
@@ -520,6 +528,12 @@ ngx_junkmail_address_reserved(ngx_http_request_t      *r,
         }
 
         ngx_http_junkmail_finish(r, ngx_http_junkmail_invalid(r, "domain"));
+        return;
+    }
+
+    if (new->refused) {
+        ngx_junkmail_address_drop(ctx);
+        ngx_junkmail_address_taken(r, ctx);
         return;
     }
 

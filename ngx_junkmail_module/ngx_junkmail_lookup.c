@@ -5,15 +5,15 @@
 #include "ngx_junkmail_lookup.h"
 #include "ngx_junkmail_redis.h"
 
-#include "jm_id.h"
-#include "jm_key.h"
-
 #define NGX_JUNKMAIL_LOOKUP_POOL 2048
 
 static ngx_int_t  ngx_junkmail_lookup_start(ngx_junkmail_lookup_t *lookup,
                                             ngx_str_t             *key);
 static void       ngx_junkmail_lookup_route(void *data, redisReply *reply);
 static void       ngx_junkmail_lookup_domain(void *data, redisReply *reply);
+static void       ngx_junkmail_lookup_keep(ngx_junkmail_lookup_t *lookup,
+                                           redisReply *reply, jm_str_t *first,
+                                           jm_str_t *second, jm_str_t *third);
 static void       ngx_junkmail_lookup_second(ngx_junkmail_lookup_t *lookup);
 static ngx_int_t  ngx_junkmail_lookup_check(ngx_junkmail_lookup_t *lookup);
 static void       ngx_junkmail_lookup_checked(void *data, redisReply *reply);
@@ -22,8 +22,8 @@ static void       ngx_junkmail_lookup_done(ngx_junkmail_lookup_t       *lookup,
 static ngx_str_t *ngx_junkmail_lookup_key(ngx_pool_t *pool, ngx_str_t *out,
                                           const char *prefix, u_char *data,
                                           size_t len);
-static ngx_int_t  ngx_junkmail_lookup_copy(ngx_pool_t *pool, ngx_str_t *out,
-                                           redisReply *reply, size_t len);
+static ngx_int_t  ngx_junkmail_lookup_copy(ngx_pool_t *pool, jm_str_t *out,
+                                           redisReply *reply);
 
 /* The statuses of jm_rcpt_check; any other word is not understood: AWAY. */
 static const struct {
@@ -37,9 +37,18 @@ static const struct {
     { "FULL", NGX_JUNKMAIL_LOOKUP_FULL },
 };
 
+/* What follows from jm_route_status_t. */
+static const ngx_junkmail_lookup_status_t ngx_junkmail_lookup_routes[] = {
+    [JM_ROUTE_FOUND] = NGX_JUNKMAIL_LOOKUP_FOUND,
+    [JM_ROUTE_UNKNOWN] = NGX_JUNKMAIL_LOOKUP_UNKNOWN,
+    [JM_ROUTE_CLOSED] = NGX_JUNKMAIL_LOOKUP_CLOSED,
+    [JM_ROUTE_FOREIGN] = NGX_JUNKMAIL_LOOKUP_FOREIGN,
+    [JM_ROUTE_BROKEN] = NGX_JUNKMAIL_LOOKUP_AWAY,
+};
+
 
 ngx_junkmail_lookup_t *
-ngx_junkmail_lookup(ngx_log_t *log, ngx_str_t *key, ngx_uint_t any_domain,
+ngx_junkmail_lookup(ngx_log_t *log, ngx_str_t *key,
                     ngx_junkmail_lookup_pt handler, void *data)
 {
     ngx_pool_t            *pool;
@@ -59,7 +68,6 @@ ngx_junkmail_lookup(ngx_log_t *log, ngx_str_t *key, ngx_uint_t any_domain,
     lookup->pool = pool;
     lookup->handler = handler;
     lookup->data = data;
-    lookup->any_domain = (any_domain != 0);
 
     if (ngx_junkmail_lookup_start(lookup, key) != NGX_OK) {
         lookup->status = NGX_JUNKMAIL_LOOKUP_AWAY;
@@ -76,7 +84,7 @@ ngx_junkmail_lookup_start(ngx_junkmail_lookup_t *lookup, ngx_str_t *key)
 {
     u_char   *domain;
     size_t    len;
-    ngx_str_t route[5], policy[3];
+    ngx_str_t route[5], policy[5];
 
     len = 0;
 
@@ -90,13 +98,16 @@ ngx_junkmail_lookup_start(ngx_junkmail_lookup_t *lookup, ngx_str_t *key)
     ngx_str_set(&route[2], "account");
     ngx_str_set(&route[3], "id");
     ngx_str_set(&route[4], "owner");
-    ngx_str_set(&policy[0], "HMGET");
-    ngx_str_set(&policy[2], "state");
+    ngx_str_set(&policy[0], "FCALL_RO");
+    ngx_str_set(&policy[1], "jm_domain_route");
+    ngx_str_set(&policy[2], "1");
+    policy[4].data = key->data;
+    policy[4].len = key->len - len - 1;
 
     if (ngx_junkmail_lookup_key(lookup->pool, &route[1], "jm:route:{",
                                 key->data, key->len)
             == NULL
-        || ngx_junkmail_lookup_key(lookup->pool, &policy[1], "jm:domain:{",
+        || ngx_junkmail_lookup_key(lookup->pool, &policy[3], "jm:domain:{",
                                    domain, len)
                == NULL)
     {
@@ -114,7 +125,7 @@ ngx_junkmail_lookup_start(ngx_junkmail_lookup_t *lookup, ngx_str_t *key)
 
     /* From here on the first reply ends the look-up. */
     if (ngx_junkmail_redis_command(lookup->pool, ngx_junkmail_lookup_domain,
-                                   lookup, 3, policy)
+                                   lookup, 5, policy)
         == NGX_OK)
     {
         lookup->waiting = 2;
@@ -130,84 +141,74 @@ ngx_junkmail_lookup_start(ngx_junkmail_lookup_t *lookup, ngx_str_t *key)
 static void
 ngx_junkmail_lookup_route(void *data, redisReply *reply)
 {
-    redisReply           **field;
-    ngx_junkmail_lookup_t *lookup;
+    ngx_junkmail_lookup_t *lookup = data;
 
-    lookup = data;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 3) {
-        lookup->failed = 1;
-        ngx_junkmail_lookup_second(lookup);
-        return;
-    }
-
-    field = reply->element;
-
-    if (field[0]->type == REDIS_REPLY_STRING) {
-        if (ngx_junkmail_lookup_copy(lookup->pool, &lookup->account, field[0],
-                                     JM_ACCOUNT_LEN)
-                != NGX_OK
-            || ngx_junkmail_lookup_copy(lookup->pool, &lookup->id, field[1],
-                                        JM_UUID_LEN)
-                   != NGX_OK)
-        {
-            lookup->failed = 1;
-        }
-
-    } else {
-        lookup->remembered = (field[2]->type == REDIS_REPLY_STRING);
-    }
-
-    ngx_junkmail_lookup_second(lookup);
+    ngx_junkmail_lookup_keep(lookup, reply, &lookup->route.account,
+                             &lookup->route.id, &lookup->route.owner);
 }
 
 
 static void
 ngx_junkmail_lookup_domain(void *data, redisReply *reply)
 {
-    redisReply            *state;
-    ngx_junkmail_lookup_t *lookup;
+    ngx_junkmail_lookup_t *lookup = data;
 
-    lookup = data;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 1) {
-        lookup->failed = 1;
-
-    } else {
-        state = reply->element[0];
-        lookup->ours = (state->type == REDIS_REPLY_STRING
-                        && ngx_strcmp(state->str, "active") == 0);
-    }
-
-    ngx_junkmail_lookup_second(lookup);
+    ngx_junkmail_lookup_keep(lookup, reply, &lookup->route.word,
+                             &lookup->route.domain_account,
+                             &lookup->route.domain_id);
 }
 
 
-/* When both replies of the first trip are there, what follows from them. */
+/* Keeps what a reply of the first trip says; when both are there, decides. */
+
+static void
+ngx_junkmail_lookup_keep(ngx_junkmail_lookup_t *lookup, redisReply *reply,
+                         jm_str_t *first, jm_str_t *second, jm_str_t *third)
+{
+    size_t          i;
+    jm_str_t *const to[] = { first, second, third };
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        lookup->failed = 1;
+
+    } else {
+        for (i = 0; i < reply->elements && i < 3; i++) {
+            if (ngx_junkmail_lookup_copy(lookup->pool, to[i],
+                                         reply->element[i])
+                != NGX_OK) {
+                lookup->failed = 1;
+            }
+        }
+    }
+
+    if (--lookup->waiting == 0) {
+        ngx_junkmail_lookup_second(lookup);
+    }
+}
+
+
+/* What follows from the first trip. */
 
 static void
 ngx_junkmail_lookup_second(ngx_junkmail_lookup_t *lookup)
 {
-    if (--lookup->waiting != 0) {
-        return;
+    ngx_junkmail_lookup_status_t status;
+
+    status = NGX_JUNKMAIL_LOOKUP_AWAY;
+
+    if (!lookup->failed) {
+        status = ngx_junkmail_lookup_routes[jm_route_decide(&lookup->route)];
     }
 
-    if (lookup->failed) {
-        ngx_junkmail_lookup_done(lookup, NGX_JUNKMAIL_LOOKUP_AWAY);
+    if (status == NGX_JUNKMAIL_LOOKUP_FOUND) {
+        if (ngx_junkmail_lookup_check(lookup) == NGX_OK) {
+            return;
+        }
 
-    } else if (!lookup->ours && !lookup->any_domain) {
-        ngx_junkmail_lookup_done(lookup, NGX_JUNKMAIL_LOOKUP_FOREIGN);
-
-    } else if (lookup->account.len == 0) {
-        ngx_junkmail_lookup_done(lookup, lookup->remembered
-                                             ? NGX_JUNKMAIL_LOOKUP_CLOSED
-                                             : NGX_JUNKMAIL_LOOKUP_UNKNOWN);
-
-    } else if (ngx_junkmail_lookup_check(lookup) != NGX_OK) {
-        ngx_junkmail_lookup_done(lookup, NGX_JUNKMAIL_LOOKUP_AWAY);
+        status = NGX_JUNKMAIL_LOOKUP_AWAY;
     }
+
+    ngx_junkmail_lookup_done(lookup, status);
 }
 
 
@@ -219,10 +220,12 @@ ngx_junkmail_lookup_check(ngx_junkmail_lookup_t *lookup)
     ngx_str_set(&argv[0], "FCALL_RO");
     ngx_str_set(&argv[1], "jm_rcpt_check");
     ngx_str_set(&argv[2], "1");
-    argv[4] = lookup->id;
+    argv[4].data = lookup->route.id.data;
+    argv[4].len = lookup->route.id.len;
 
     if (ngx_junkmail_lookup_key(lookup->pool, &argv[3], "jm:{",
-                                lookup->account.data, lookup->account.len)
+                                lookup->route.account.data,
+                                lookup->route.account.len)
         == NULL)
     {
         return NGX_ERROR;
@@ -295,23 +298,26 @@ ngx_junkmail_lookup_key(ngx_pool_t *pool, ngx_str_t *out, const char *prefix,
 }
 
 
-/* A string of exactly `len` octets, kept. */
+/* A string, or nothing, kept. */
 
 static ngx_int_t
-ngx_junkmail_lookup_copy(ngx_pool_t *pool, ngx_str_t *out, redisReply *reply,
-                         size_t len)
+ngx_junkmail_lookup_copy(ngx_pool_t *pool, jm_str_t *out, redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_STRING || (size_t) reply->len != len) {
+    if (reply->type == REDIS_REPLY_NIL) {
+        return NGX_OK;
+    }
+
+    if (reply->type != REDIS_REPLY_STRING) {
         return NGX_ERROR;
     }
 
-    out->data = ngx_pnalloc(pool, len);
+    out->data = ngx_pnalloc(pool, reply->len);
     if (out->data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(out->data, reply->str, len);
-    out->len = len;
+    ngx_memcpy(out->data, reply->str, reply->len);
+    out->len = reply->len;
 
     return NGX_OK;
 }

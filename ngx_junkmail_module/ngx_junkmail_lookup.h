@@ -1,7 +1,7 @@
 /*
  * Where a recipient's mail goes: one asynchronous look-up in Redis, in two
- * trips (route and domain; then the address's state and quota).  Called by the
- * SMTP session for each RCPT.
+ * trips (route and domain, of which jm_route.h decides; then the state and
+ * quota of the address found).  Called by the SMTP session for each RCPT.
  */
 
 #ifndef _NGX_JUNKMAIL_LOOKUP_H_INCLUDED_
@@ -9,6 +9,8 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+
+#include "jm_route.h"
 
 typedef enum {
     NGX_JUNKMAIL_LOOKUP_PENDING = 0,
@@ -29,24 +31,18 @@ struct ngx_junkmail_lookup_s {
     ngx_junkmail_lookup_status_t status;
     ngx_junkmail_lookup_pt       handler;
     void                        *data;
-    ngx_str_t                    account; /* those of a route that was found */
-    ngx_str_t                    id;
-    ngx_uint_t                   waiting; /* replies of the first trip */
-    unsigned remembered : 1;              /* only its old owner's hash */
-    unsigned ours : 1;                    /* the domain */
-    unsigned any_domain : 1;              /* <postmaster> */
-    unsigned failed : 1;
+    jm_route_t                   route;   /* the answers of the first trip */
+    ngx_uint_t                   waiting; /* replies of it to come */
+    unsigned                     failed : 1;
 };
 
 /*
- * Looks up `key`, the form of jm_address_key().  With `any_domain` its domain
- * need not be one of ours.  `handler` is called once, when the status is no
- * longer PENDING, and never before this function has returned; the status may
- * be AWAY at once, and then no call comes.  Destroying the pool ends it
- * silently.  NULL without memory.
+ * Looks up `key`, the form of jm_address_key().  `handler` is called once,
+ * when the status is no longer PENDING, and never before this function has
+ * returned; the status may be AWAY at once, and then no call comes. Destroying
+ * the pool ends it silently.  NULL without memory.
  */
 ngx_junkmail_lookup_t *ngx_junkmail_lookup(ngx_log_t *log, ngx_str_t *key,
-                                           ngx_uint_t             any_domain,
                                            ngx_junkmail_lookup_pt handler,
                                            void                  *data);
 

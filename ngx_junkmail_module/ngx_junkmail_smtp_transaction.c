@@ -120,31 +120,11 @@ static ngx_int_t
 ngx_junkmail_smtp_lookup(ngx_junkmail_smtp_t *smtp, jm_address_t *address)
 {
     u_char                      data[JM_KEY_ADDRESS_MAX];
-    u_char                      full[sizeof("postmaster@") + JM_DOMAIN_MAX];
     ssize_t                     n;
-    jm_str_t                    text;
     ngx_str_t                   key;
-    ngx_uint_t                  postmaster;
-    jm_address_t                ours;
     ngx_junkmail_transaction_t *transaction;
 
     transaction = smtp->transaction;
-    postmaster = address->postmaster;
-
-    if (postmaster) {
-        /* RFC 5321, 4.5.1: <postmaster> is ours, without domain. */
-        text.data = full;
-        text.len = (size_t) (ngx_slprintf(full, full + sizeof(full),
-                                          "postmaster@%V",
-                                          &smtp->conf->hostname)
-                             - full);
-
-        if (jm_mailbox_parse(text, &ours) == -1) {
-            return NGX_ERROR;
-        }
-
-        address = &ours;
-    }
 
     n = jm_address_key(address, data);
     if (n == -1) {
@@ -154,8 +134,8 @@ ngx_junkmail_smtp_lookup(ngx_junkmail_smtp_t *smtp, jm_address_t *address)
     key.data = data;
     key.len = (size_t) n;
 
-    transaction->lookup = ngx_junkmail_lookup(
-        smtp->connection->log, &key, postmaster, ngx_junkmail_smtp_wake, smtp);
+    transaction->lookup = ngx_junkmail_lookup(smtp->connection->log, &key,
+                                              ngx_junkmail_smtp_wake, smtp);
 
     return transaction->lookup == NULL ? NGX_ERROR : NGX_OK;
 }

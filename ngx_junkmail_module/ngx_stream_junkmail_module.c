@@ -306,7 +306,7 @@ ngx_stream_junkmail_hostname(ngx_conf_t                     *cf,
         return NGX_CONF_ERROR;
     }
 
-    /* It is said in replies and headers, and is postmaster's domain. */
+    /* It is said in replies and headers. */
     name.data = conf->hostname.data;
     name.len = conf->hostname.len;
 

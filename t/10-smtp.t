@@ -196,13 +196,13 @@ subtest 'RCPT' => sub {
         "RCPT TO:<\xc3\xa9\@junkmail.test>"      => '553 5\.6\.7',
         "RCPT TO:<$to> NOTIFY=NEVER"             => '555 5\.5\.4',
         'RCPT <x@y.example>'                     => '501 5\.5\.4',
-        'RCPT TO:<Postmaster>'                   => '550 5\.1\.1',
+        'RCPT TO:<Postmaster>'                   => '550 5\.7\.1',
         "RCPT TO:<$to>"                          => '250 2\.1\.5',
     );
 
     my $home = $jm->address($me, alias => 'operator');
-    $redis->cmd('HSET', "jm:route:{postmaster\@$jm->{hostname}}",
-        account => $id, id => $home->{id});
+    $redis->cmd('HSET', 'jm:domain:{}', state => 'active', home => $id,
+        postmaster => $home->{id});
     dialogue($s, 'RCPT TO:<postmaster>' => '250 2\.1\.5');
 };
 

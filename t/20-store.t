@@ -275,9 +275,87 @@ subtest 'addresses' => sub {
     cmd('HSET', $K, 'maxAddresses', 2);
     is(api('jm_address_create', id(15), 'eve@x.test', 'eve', 0)->[0],
         'QUOTA_EXCEEDED', 'quota of addresses');
-    is(fcall('jm_operator_address_create', $K, id(15), 'postmaster@x.test',
-        'postmaster')->[0], 'OK', 'which does not hold for operators');
     cmd('HSET', $K, 'maxAddresses', 100);
+};
+
+
+subtest 'domains' => sub {
+    my $space = keyspace();
+    my $d     = 'jm:domain:{d.test}';
+    my $route = sub { join ' ', @{ fcall('jm_domain_route', $d, $_[0]) } };
+    my $alias = sub { fcall('jm_alias_check', $d, $_[0], $_[1] // $A)->[0] };
+    my $B     = 'b' x 22;
+
+    is($route->('a'), 'FOREIGN', 'no domain of ours');
+    is($alias->('a'), 'FOREIGN', 'nothing to be had there');
+
+    cmd('HSET', $d, state => 'active', policy => 'closed');
+    is($route->('a'), 'UNKNOWN', 'closed');
+    is($route->('postmaster'), 'UNKNOWN', 'without a home');
+    is($alias->('a'), 'OK', 'an alias');
+    is($alias->($_), 'ALIAS_TAKEN', "$_ is reserved")
+        for qw(postmaster abuse hostmaster webmaster admin administrator
+        security noc root mailer-daemon noreply no-reply *);
+
+    cmd('HSET', $d, home => $A, postmaster => id(60), abuse => id(61));
+    is($route->('postmaster'), "ROLE $A " . id(60), 'postmaster');
+    is($route->('abuse'), "ROLE $A " . id(61), 'abuse');
+    is($route->('webmaster'), 'UNKNOWN', 'no home for the others');
+
+    cmd('HSET', $d, policy => 'catch-all', account => $B, id => id(62));
+    is($route->("b \"x\@"), "CATCH $B " . id(62), 'anything');
+    is($route->('abuse'), "ROLE $A " . id(61), 'but for the roles');
+    is($alias->('a'), 'ALIAS_TAKEN', "which is the other account's");
+    is($alias->('a', $B), 'OK', 'and its own');
+    is($alias->('root', $B), 'ALIAS_TAKEN', 'but for the roles');
+
+    cmd('HSET', $d, policy => 'pattern', patterns => 'shop-* *.x a*b sole');
+    my %covered = (
+        'shop-' => 1, 'shop-a' => 1, 'shop' => 0, 'ashop-' => 0, 'y.x' => 1,
+        '.x' => 1, 'x' => 0, 'ab' => 1, 'a' => 0, 'a b' => 1, 'ba' => 0,
+        'sole' => 1, 'soles' => 0, '*' => 0, 'a%b' => 1, 'abx' => 0,
+    );
+    is($route->($_), $covered{$_} ? "CATCH $B " . id(62) : 'UNKNOWN',
+        "pattern and $_") for sort keys %covered;
+    is($alias->('shop-a'), 'ALIAS_TAKEN', 'covered');
+    is($alias->('other'), 'OK', 'not covered');
+
+    my $before = digest();
+    cmd('HSET', $d, patterns => 'a*' . 'b' x 1100);
+    like(fcall('jm_domain_route', $d, 'a'), qr/too many patterns/, 'bounded');
+    cmd('HSET', $d, state => 'no');
+    is($route->('a'), 'FOREIGN', 'not active');
+    restore($space);
+
+    is(fcall('jm_address_hold', $K, id(70), '*@d.test', '*')->[1], id(70),
+        'an address for a domain');
+    is(fcall('jm_address_hold', $K, id(71), '*@d.test', '*')->[1], id(70),
+        'once');
+    is(address(id(70))->{address}, '*@d.test', 'to be seen');
+    is(fcall('jm_address_hold', $K, id(72), 'alice@x.test', 'alice')->[1],
+        id(10), 'one that was there');
+    is(cmd('HGET', $K, 'held'), 2, 'two held');
+    is(account()->{addresses}, 3, 'a new one counted');
+    is(api('jm_address_delete', id(70))->[0], 'ADDRESS_HELD', 'not deleted');
+    is(api('jm_address_update', id(70), '0', '')->[0], 'ADDRESS_HELD',
+        'not stopped');
+    is(api('jm_address_update', id(70), '', '60')->[0], 'ADDRESS_HELD',
+        'not given an end');
+    is(api('jm_account_delete')->[0], 'ADDRESS_HELD',
+        'nor is its account deleted');
+    is(fcall('jm_rcpt_check', $K, id(70))->[0], 'OK', 'takes mail');
+
+    is(fcall('jm_address_unhold', $K, id(70))->[0], 'OK', 'given back');
+    is(fcall('jm_address_unhold', $K, id(70))->[0], 'OK', 'twice');
+    is(cmd('HGET', $K, 'held'), 1, 'one held');
+    is(fcall('jm_rcpt_check', $K, id(70))->[0], 'STOPPED', 'takes none');
+    is(fcall('jm_address_hold', $K, id(73), '*@d.test', '*')->[1], id(70),
+        'and again the same');
+    fcall('jm_address_unhold', $K, $_) for id(70), id(10);
+    is(api('jm_address_delete', id(70))->[0], 'OK', 'now it can be deleted');
+    is(fcall('jm_address_hold', 'jm:{' . 'x' x 22 . '}', id(74), '*@d.test',
+        '*')->[0], 'NOT_FOUND', 'no such account');
+    restore($space);
 };
 
 
@@ -787,6 +865,7 @@ cmd('SET', "$K:raw:" . id(910), 'raw!', 'PX', 600000);
 sleep 1.1;
 
 my $B     = 'jm:{' . 'b' x 22 . '}';
+my $C     = 'jm:{' . 'c' x 22 . '}';
 my %call  = (
     jm_account_create  => [$B, $KEY, id(1)],
     jm_account_get     => [$K, $KEY],
@@ -797,7 +876,10 @@ my %call  = (
     ],
     jm_key_delete      => [$K, $KEY, id(1)],
     jm_address_create  => [$K, $KEY, id(40), 'new@x.test', 'new', 60],
-    jm_operator_address_create => [$K, id(40), 'new@x.test', 'new'],
+    jm_address_hold    => [$K, id(40), '*@x.test', '*'],
+    jm_address_unhold  => [$C, id(50)],
+    jm_domain_route    => ['jm:domain:{x.test}', 'new'],
+    jm_alias_check     => ['jm:domain:{x.test}', 'new', $A],
     jm_route_claim     => ['jm:route:{new@x.test}', $A, id(40), $OWNER],
     jm_address_confirm => [$K, id(33)],
     jm_address_drop    => [$K, id(33)],
@@ -830,6 +912,10 @@ my %call  = (
     jm_account_purge => [$K],
 );
 
+fcall('jm_account_create', $C, $KEY, id(1));
+fcall('jm_address_hold', $C, id(50), 'abuse@x.test', 'abuse');
+cmd('HSET', 'jm:domain:{x.test}', state => 'active', policy => 'pattern',
+    patterns => 'shop-*', account => $A, id => id(30));
 cmd('ZADD', 'jm:expire:4', 5, "account:$A");
 my $space  = keyspace();
 my $digest = digest();
@@ -843,7 +929,9 @@ is_deeply(\@functions, [sort keys %call], 'a call of every function');
 my %text = (
     jm_key_create              => { 4 => 1 },
     jm_address_create          => { 4 => 1 },
-    jm_operator_address_create => { 3 => 1 },
+    jm_address_hold            => { 3 => 1 },
+    jm_domain_route            => { 1 => 1 },
+    jm_alias_check             => { 1 => 1 },
     jm_email_list              => { 8 => 1 },
     jm_email_deliver           => { 11 => 1, 12 => 1 },
 );
@@ -885,7 +973,7 @@ for my $name (@functions) {
         my $reply = fcall($name, @args);
         is(ref $reply eq 'ARRAY' ? $reply->[0] : $reply,
             { jm_account_purge => 'ACTIVE', jm_address_due => 'EXPIRED',
-                jm_account_due => 'WAIT' }
+                jm_account_due => 'WAIT', jm_domain_route => 'UNKNOWN' }
                 ->{$name} // 'OK', 'right call');
 
         my %after = (%$space, %{ keyspace() });

@@ -25,8 +25,16 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
 
   jm:domains                zset   domain -> ms of its adding; the order of
                                    GET /server/domains
-  jm:domain:{<domain>}      hash   policy  closed
-                                   state   active
+  jm:domain:{<domain>}      hash   state      active
+                                   home       account of the two below
+                                   postmaster, abuse  ids of the addresses
+                                              that their mail goes to
+                                   policy     of what no route leads to:
+                                              closed, catch-all, pattern
+                                   account, id  where that goes, if not closed
+                                   patterns   globs, separated by a space
+                                   jm:domain:{} stands for <postmaster> without
+                                   a domain: the home of the first
   jm:route:{<address>}      hash   account, id (of the address), claimed (ms)
                                    when the address is gone, for 30 days only:
                                    owner   hex SHA-256 of the account, so that
@@ -36,6 +44,7 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
                                    maxEmails, maxBytes, maxAddresses
                                    emails, bytes (the bin included)
                                    addresses     neither expired nor deleted
+                                   held          of these, for a domain
   jm:{<A>}:keys             set    hashes of the account's API keys
   jm:{<A>}:key:<hash>       hash   id, name, scopes (separated by a space),
                                    created, expires (0: never); <hash> is the
@@ -56,6 +65,9 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
                                             yet; '' or absent: all
                                    total, unread (both without the bin)
                                    bytes (the bin included)
+                                   held     1: a domain's mail comes here, so
+                                            its owner cannot end or stop it;
+                                            no route leads to it
   jm:{<A>}:idx:<w>:<view>   zset   ids of emails, scores 0, so that the order
                                    is that of the ids: cursors by BYLEX.
                                    <w>: `all`, or the id of an address
@@ -134,6 +146,17 @@ local MAX_ADDRESSES = 100
 local MAX_KEYS = 50
 local KEPT_ADDRESSES = 10        -- expired ones included: times the quota
 local FULL_PERCENT = 85          -- of maxmemory: no new accounts
+local PATTERNS = 1100            -- bytes of a domain's globs
+
+-- What no user may have for an alias: RFC 2142's names that speak for the
+-- domain, and those that certificate authorities send their proofs to
+-- (Baseline Requirements, 3.2.2.4.4): whoever reads them gets a certificate.
+local RESERVED = {
+    abuse = true, admin = true, administrator = true, hostmaster = true,
+    ['mailer-daemon'] = true, ['no-reply'] = true, noc = true,
+    noreply = true, postmaster = true, root = true, security = true,
+    webmaster = true, ['*'] = true
+}
 
 local READ, STARRED, DELETED, ATTACHMENTS = 1, 2, 4, 8
 local VIEWS = {'inbox', 'bin', 'unread', 'starred'}
@@ -306,6 +329,17 @@ local function is_alias(s)
 end
 
 
+-- The local part of such an address, and its domain.
+local function is_local(s)
+    return #s <= 64 and s:find('^[\32-\64\91-\126\128-\255]+$') == 1
+end
+
+
+local function is_domain(s)
+    return #s <= 255 and s:find('^[a-z0-9.-]*$') == 1
+end
+
+
 local function is_cursor(s)
     return s == '' or s == '0'
         or (#s <= 41 and s:find('^%d+%-%d+$') == 1)
@@ -387,6 +421,7 @@ local forms = {
     due = number('^%d+$', 0, 2 ^ 48),
     hash = hex(64),
     limit = number('^%d+$', 0, 100),
+    ['local'] = is_local,
     member = is_member,
     name = text(1, 400),
     offset = number('^%d+$', 0, 2 ^ 31),
@@ -442,6 +477,7 @@ end
 
 local key_forms = {
     account = {'^jm:{(%w+)}$', is_account},
+    domain = {'^jm:domain:{(.*)}$', is_domain},
     route = {'^jm:route:{(.+)}$', is_address},
     expire = {'^jm:expire:(%d+)$', number('^%d+$', 0, 15)},
 }
@@ -599,12 +635,12 @@ end
 
 local ACCOUNT_NUMBERS = {
     'created', 'maxEmails', 'maxBytes', 'maxAddresses', 'emails', 'bytes',
-    'addresses'
+    'addresses', 'held'
 }
 local ACCOUNT_FIELDS = joined({'state'}, ACCOUNT_NUMBERS)
 
 local ADDRESS_NUMBERS = {'created', 'expires', 'total', 'unread', 'bytes'}
-local ADDRESS_FIELDS = joined({'address', 'alias', 'state', 'renew'},
+local ADDRESS_FIELDS = joined({'address', 'alias', 'state', 'renew', 'held'},
     ADDRESS_NUMBERS)
 
 local MAIL_NUMBERS = {'flags', 'ver', 'size'}
@@ -614,7 +650,13 @@ local MAIL_FIELDS = joined({'addr', 'event', 'summary'}, MAIL_NUMBERS)
 local function read_account(account)
     local a = read_hash(account_key(account), ACCOUNT_FIELDS)
 
-    return a and to_numbers(a, ACCOUNT_NUMBERS)
+    if not a then
+        return nil
+    end
+
+    a.held = a.held or 0
+
+    return to_numbers(a, ACCOUNT_NUMBERS)
 end
 
 
@@ -879,6 +921,10 @@ define_api('jm_account_get', {'no-writes'}, '', {}, account_get)
 
 
 local function account_delete(account)
+    if read_account(account).held > 0 then
+        return {'ADDRESS_HELD'}
+    end
+
     call('HSET', account_key(account), 'state', 'deleted')
     wake(account, 'gone')
 
@@ -886,7 +932,8 @@ local function account_delete(account)
 end
 
 
--- key -> OK.  Nothing of the account is to be seen any more; the caller adds
+-- key -> OK · ADDRESS_HELD.  Nothing of the account is to be seen any more;
+-- the caller adds
 -- `account:<A>` to what is due, and the reaper removes the rest.
 define_api('jm_account_delete', {'allow-oom'}, 'keys:manage', {},
     account_delete)
@@ -1093,19 +1140,101 @@ define_api('jm_address_create', {}, 'emails:write',
     {'uuid', 'address', 'alias', 'seconds'}, address_create)
 
 
--- new id, address, alias -> OK · NOT_FOUND (account) · ALIAS_TAKEN.  The same
--- for the operator's postmaster@ and abuse@: no key, no quota, no expiry.
-define('jm_operator_address_create', {}, 'account',
-    {'uuid', 'address', 'alias'},
-    function(account, id, address, alias)
-        local a = read_account(account)
+-- The account's address of that text that has no end; nil when there is none.
+local function find_lasting(account, address, at)
+    for _, id in ipairs(call('ZRANGE', key(account, 'addrs'), 0, -1)) do
+        local other = read_address(account, id)
 
-        if not a or a.state ~= 'active' then
-            return {'NOT_FOUND'}
+        if other and other.address == address and other.expires == 0
+            and is_live(other, at)
+        then
+            return other
         end
+    end
+end
 
-        return address_reserve(account, id, address, alias, '0')
-    end)
+
+local function address_hold(account, id, text, alias)
+    local a = read_account(account)
+    local addrs = key(account, 'addrs')
+    local at = now()
+
+    if not a or a.state ~= 'active' then
+        return {'NOT_FOUND'}
+    end
+
+    holds(addrs, 'zset')
+    check_log(account)
+
+    if holds(key(account, 'addr', id), 'hash') then
+        fail('address ' .. id .. ' exists')
+    end
+
+    local old = find_lasting(account, text, at)
+
+    if old and old.held == '1' then
+        return {'OK', old.id}
+    end
+
+    local address = old or {
+        key = key(account, 'addr', id), id = id, address = text,
+        alias = alias, created = at, expires = 0, total = 0, unread = 0,
+        bytes = 0
+    }
+
+    address.state = 'active'
+    call('HSET', address.key, 'state', 'active', 'held', 1)
+    a.held = a.held + 1
+
+    if not old then
+        call('HSET', address.key, 'address', text, 'alias', alias,
+            'created', int(at), 'expires', 0, 'total', 0, 'unread', 0,
+            'bytes', 0)
+        call('ZADD', addrs, 0, id)
+        a.addresses = a.addresses + 1
+    end
+
+    write_numbers(a, 'held', 'addresses')
+    wake(account, log(account, address.id,
+        old and 'address.updated' or 'address.created', at,
+        address_json(address, at)))
+
+    return {'OK', address.id}
+end
+
+
+-- new id, address, alias -> OK, its id · NOT_FOUND (account).  Sees to it that
+-- the account has that address for a domain's mail to go to: no quota, no
+-- expiry, no route.
+define('jm_address_hold', {}, 'account', {'uuid', 'address', 'alias'},
+    address_hold)
+
+
+local function address_unhold(account, id)
+    local a = read_account(account)
+    local address = read_address(account, id)
+    local at = now()
+
+    if not a or not address or address.held ~= '1' then
+        return {'OK'}
+    end
+
+    check_log(account)
+
+    address.state = 'stopped'
+    a.held = a.held - 1
+    call('HSET', address.key, 'state', 'stopped', 'held', 0)
+    write_numbers(a, 'held')
+    wake(account, log(account, id, 'address.updated', at,
+        address_json(address, at)))
+
+    return {'OK'}
+end
+
+
+-- address id -> OK.  The domain's mail goes elsewhere now; what is there
+-- stays, and its owner may delete it.
+define('jm_address_unhold', {}, 'account', {'uuid'}, address_unhold)
 
 
 local function route_claim(address, account, id, owner)
@@ -1280,6 +1409,10 @@ local function address_delete(account, id)
         return {'NOT_FOUND'}
     end
 
+    if address.held == '1' then
+        return {'ADDRESS_HELD'}
+    end
+
     holds(key(account, 'addrs'), 'zset')
     check_indexes(account, id)
     check_log(account)
@@ -1293,8 +1426,9 @@ local function address_delete(account, id)
 end
 
 
--- key, address id -> OK · NOT_FOUND.  The caller adds `address:<A>:<id>` to
--- what is due; the reaper purges the mail and keeps the alias for its owner.
+-- key, address id -> OK · NOT_FOUND · ADDRESS_HELD.  The caller adds
+-- `address:<A>:<id>` to what is due; the reaper purges the mail and keeps the
+-- alias for its owner.
 define_api('jm_address_delete', {'allow-oom'}, 'emails:write', {'uuid'},
     address_delete)
 
@@ -1311,6 +1445,10 @@ local function address_update(account, id, active, seconds)
 
     if is_expired(address, at) then
         return {'ADDRESS_EXPIRED'}
+    end
+
+    if address.held == '1' and (active == '0' or seconds ~= '') then
+        return {'ADDRESS_HELD'}
     end
 
     check_log(account)
@@ -1343,7 +1481,7 @@ end
 
 -- key, address id, active ('': as it is, 0, 1), seconds to live from now ('':
 -- as it is) -> OK, JSON, 1 when the expiry has changed: then the caller makes
--- `address:<A>:<id>` due at once · NOT_FOUND · ADDRESS_EXPIRED
+-- `address:<A>:<id>` due at once · NOT_FOUND · ADDRESS_EXPIRED · ADDRESS_HELD
 define_api('jm_address_update', {}, 'emails:write',
     {'uuid', 'change', 'any_seconds'}, address_update)
 
@@ -1374,6 +1512,100 @@ end
 
 -- address id -> OK · UNKNOWN · STOPPED · EXPIRED (or deleted) · FULL (quota)
 define('jm_rcpt_check', {'no-writes'}, 'account', {'uuid'}, rcpt_check)
+
+
+-- Domains -------------------------------------------------------------------
+
+local DOMAIN_FIELDS = {
+    'state', 'policy', 'account', 'id', 'patterns', 'home', 'postmaster',
+    'abuse'
+}
+
+
+-- Whether one of the globs, each with one asterisk at most, covers the name.
+local function covers(patterns, name)
+    if #patterns > PATTERNS then
+        fail('too many patterns')
+    end
+
+    for pattern in patterns:gmatch('%S+') do
+        local first, last = pattern:match('^([^*]*)%*([^*]*)$')
+
+        if pattern == name
+            or (first and #name >= #first + #last
+                and name:sub(1, #first) == first
+                and name:sub(#name - #last + 1) == last)
+        then
+            return true
+        end
+    end
+
+    return false
+end
+
+
+-- Whether mail for an unknown name goes to the domain's account.
+local function catches(d, name)
+    return d.account and d.id and (d.policy == 'catch-all'
+        or (d.policy == 'pattern' and covers(d.patterns or '', name)))
+end
+
+
+local function read_domain(domain)
+    local d = read_hash('jm:domain:{' .. domain .. '}', DOMAIN_FIELDS)
+
+    return d and d.state == 'active' and d or nil
+end
+
+
+local function domain_route(domain, name)
+    local d = read_domain(domain)
+
+    if not d then
+        return {'FOREIGN'}
+    end
+
+    if (name == 'postmaster' or name == 'abuse') and d.home and d[name] then
+        return {'ROLE', d.home, d[name]}
+    end
+
+    if catches(d, name) then
+        return {'CATCH', d.account, d.id}
+    end
+
+    return {'UNKNOWN'}
+end
+
+
+-- local part (of jm_address_key()) -> where the domain sends its mail:
+--   FOREIGN               it is no domain of ours
+--   ROLE, account, id     there, whatever its route says
+--   CATCH, account, id    there, if no route is, or was, for it
+--   UNKNOWN               where its route leads, or nowhere
+-- How a route and this come together: jm_route.c.
+define('jm_domain_route', {'no-writes'}, 'domain', {'local'}, domain_route)
+
+
+-- What goes to the domain's account already is not for others to take.
+local function alias_check(domain, name, account)
+    local d = read_domain(domain)
+
+    if not d then
+        return {'FOREIGN'}
+    end
+
+    if RESERVED[name] or (catches(d, name) and d.account ~= account) then
+        return {'ALIAS_TAKEN'}
+    end
+
+    return {'OK'}
+end
+
+
+-- local part, account -> OK · FOREIGN · ALIAS_TAKEN: whether the account may
+-- try to claim that address of the domain
+define('jm_alias_check', {'no-writes'}, 'domain', {'local', 'account'},
+    alias_check)
 
 
 -- Delivery ------------------------------------------------------------------

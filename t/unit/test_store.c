@@ -196,22 +196,22 @@ setup_address(const char *account, const char *address, char *id)
     jm_sha256_hex(a, hash);
     assert_int_equal(jm_uuid7(jm_now_ms(), id), 0);
 
-    assert_int_equal(
-        jm_store_call(all, &r,
-                      "FCALL jm_operator_address_create 1 jm:{%s} %s %s x",
-                      account, id, address),
-        JM_STORE_OK);
+    assert_int_equal(jm_store_call(all, &r,
+                                   "FCALL jm_address_hold 1 jm:{%s} %s %s x",
+                                   account, id, address),
+                     JM_STORE_OK);
     assert_true(jm_store_is(&r, 0, "OK"));
     assert_int_equal(jm_store_call(all, &r,
                                    "FCALL jm_route_claim 1 jm:route:{%s}"
                                    " %s %s %s",
                                    address, account, id, hash),
                      JM_STORE_OK);
-    assert_int_equal(jm_store_call(all, &r,
-                                   "FCALL jm_address_confirm 1 jm:{%s} %s",
-                                   account, id),
-                     JM_STORE_OK);
     assert_true(jm_store_is(&r, 0, "OK"));
+
+    /* Not for a domain: its owner may delete it. */
+
+    jm_store_call(all, &r, "HSET jm:{%s}:addr:%s held 0", account, id);
+    jm_store_call(all, &r, "HSET jm:{%s} held 0", account);
 }
 
 
@@ -316,18 +316,40 @@ test_admin(void **state)
     snprintf(line, sizeof(line), "domain add X.test --key-file %s", key_file);
     assert_int_equal(run_admin(line), 0);
     assert_int_equal(run_admin(line), 0);
-    snprintf(line, sizeof(line), "domain add y.test --account %s",
+    snprintf(line, sizeof(line), "domain add y.test --postmaster %s",
              operator_key.account);
     assert_int_equal(run_admin(line), 0);
+    assert_int_equal(run_admin("domain show Y.test"), 0);
+    assert_int_equal(run_admin("domain set y.test --policy catch-all"), 0);
+    assert_int_equal(run_admin("domain set y.test --policy pattern"), 1);
+    assert_int_equal(
+        run_admin("domain set y.test --policy pattern --patterns shop-*,a"),
+        0);
+    assert_int_equal(run_admin("domain set y.test --patterns b*"), 0);
+    assert_int_equal(run_admin("domain set y.test --patterns b**"), 1);
+    assert_int_equal(run_admin("domain set y.test --patterns a@b"), 1);
+    assert_int_equal(run_admin("domain set y.test --patterns a+b"), 1);
+    assert_int_equal(run_admin("domain set y.test --patterns"
+                               " 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"),
+                     1);
+    assert_int_equal(run_admin("domain set y.test --policy closed"), 0);
+    assert_int_equal(run_admin("domain set y.test --patterns a"), 1);
+    assert_int_equal(run_admin("domain set y.test --policy open"), 1);
+    assert_int_equal(run_admin("domain set x.test --postmaster short"), 1);
+    assert_int_equal(
+        run_admin("domain set x.test --postmaster aaaaaaaaaaaaaaaaaaaaaa"), 1);
+    assert_int_equal(run_admin("domain add y.test --policy catch-all"), 1);
     assert_int_equal(run_admin("domain remove y.test"), 0);
     assert_int_equal(run_admin("domain remove y.test"), 1);
+    assert_int_equal(run_admin("domain show y.test"), 1);
+    assert_int_equal(run_admin("domain set y.test"), 1);
     assert_int_equal(run_admin("domain list"), 0);
     assert_int_equal(run_admin("domain add no_domain"), 1);
-    assert_int_equal(run_admin("domain add x.test --account short"), 1);
     assert_int_equal(run_admin("domain"), 2);
     assert_int_equal(run_admin("domain add"), 2);
     assert_int_equal(run_admin("domain add a.test b.test"), 2);
-    assert_int_equal(run_admin("domain list --account x"), 2);
+    assert_int_equal(run_admin("domain list --postmaster x"), 2);
+    assert_int_equal(run_admin("domain add a.test --policy"), 2);
 }
 
 
