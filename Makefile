@@ -85,7 +85,7 @@ $(BUILD)/bench/bench: $(BUILD)/t/bench/bench.o $(BUILD)/libjunkmaild.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 
 
 # The nginx module.  --builddir keeps configure out of $(NGINX_SRC).

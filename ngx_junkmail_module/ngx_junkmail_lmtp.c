@@ -102,12 +102,14 @@ static void ngx_junkmail_lmtp_read(ngx_event_t *rev);
 static void ngx_junkmail_lmtp_write(ngx_event_t *wev);
 static void ngx_junkmail_lmtp_resume(ngx_event_t *ev);
 
-static ngx_int_t  ngx_junkmail_lmtp_replies(ngx_junkmail_lmtp_t *lmtp,
-                                            size_t               n);
-static void       ngx_junkmail_lmtp_capability(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t  ngx_junkmail_lmtp_greeting(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t  ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp);
-static ngx_int_t  ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t ngx_junkmail_lmtp_replies(ngx_junkmail_lmtp_t *lmtp,
+                                           size_t               n);
+static void      ngx_junkmail_lmtp_capability(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t ngx_junkmail_lmtp_greeting(ngx_junkmail_lmtp_t *lmtp);
+static ngx_int_t ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp);
+static ngx_uint_t
+                 ngx_junkmail_lmtp_ascii(ngx_junkmail_lmtp_request_t *request);
+static ngx_int_t ngx_junkmail_lmtp_mail(ngx_junkmail_lmtp_t *lmtp);
 static ngx_uint_t ngx_junkmail_lmtp_open(ngx_junkmail_lmtp_t *lmtp,
                                          ngx_uint_t           i);
 static ngx_int_t  ngx_junkmail_lmtp_rcpt(ngx_junkmail_lmtp_t *lmtp);
@@ -464,7 +466,8 @@ ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp)
         return ngx_junkmail_lmtp_unfit(lmtp);
     }
 
-    if (lmtp->request->utf8 && !(lmtp->announced & NGX_JUNKMAIL_LMTP_SMTPUTF8))
+    if (!(lmtp->announced & NGX_JUNKMAIL_LMTP_SMTPUTF8)
+        && !ngx_junkmail_lmtp_ascii(lmtp->request))
     {
         lmtp->code = 550;
         lmtp->request->reply = ngx_junkmail_lmtp_no_utf8;
@@ -488,6 +491,35 @@ ngx_junkmail_lmtp_lhlo(ngx_junkmail_lmtp_t *lmtp)
     lmtp->state = NGX_JUNKMAIL_LMTP_MAIL;
 
     return NGX_OK;
+}
+
+
+/* Whether all paths can be said to any server. */
+
+static ngx_uint_t
+ngx_junkmail_lmtp_ascii(ngx_junkmail_lmtp_request_t *request)
+{
+    size_t     n;
+    ngx_str_t *path;
+    ngx_uint_t i;
+
+    path = request->recipients->elts;
+
+    for (n = 0; n < request->from.len; n++) {
+        if (request->from.data[n] >= 0x80) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < request->recipients->nelts; i++) {
+        for (n = 0; n < path[i].len; n++) {
+            if (path[i].data[n] >= 0x80) {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
 }
 
 
@@ -861,7 +893,8 @@ ngx_junkmail_lmtp_sender(ngx_junkmail_lmtp_t *lmtp, u_char *p, u_char *end)
         p = ngx_slprintf(p, end, " SIZE=%O", ngx_junkmail_lmtp_size(lmtp));
     }
 
-    if (lmtp->request->utf8) {
+    if (lmtp->request->utf8 && (lmtp->announced & NGX_JUNKMAIL_LMTP_SMTPUTF8))
+    {
         p = ngx_slprintf(p, end, " SMTPUTF8");
     }
 

@@ -36,7 +36,7 @@ typedef struct {
     ngx_array_t          *recipients; /* ngx_str_t, paths without brackets */
     ngx_str_t             trace;      /* header lines put before the body */
     ngx_junkmail_spool_t *spool;
-    unsigned              utf8 : 1; /* a path is not ASCII (RFC 6531) */
+    unsigned              utf8 : 1; /* MAIL said SMTPUTF8 (RFC 6531) */
 
     /* Called once, never before ngx_junkmail_lmtp_send() has returned. */
     ngx_junkmail_lmtp_pt handler;

@@ -101,20 +101,21 @@ static u_char *
 ngx_junkmail_smtp_trace_protocol(ngx_junkmail_smtp_t *smtp, u_char *p,
                                  u_char *end)
 {
-    SSL        *ssl;
-    const char *name;
+    SSL *ssl;
 
-    name = smtp->session.utf8    ? "UTF8SMTP"
-           : smtp->session.esmtp ? "ESMTP"
-                                 : "SMTP";
+    p = ngx_slprintf(p, end, " with %s",
+                     smtp->session.utf8    ? "UTF8SMTP"
+                     : smtp->session.esmtp ? "ESMTP"
+                                           : "SMTP");
 
     if (smtp->connection->ssl == NULL) {
-        return ngx_slprintf(p, end, " with %s", name);
+        return p;
     }
 
     ssl = smtp->connection->ssl->connection;
 
-    return ngx_slprintf(p, end, " with %sS (%s %s)", name,
+    /* There is no "SMTPS" for HELO in TLS. */
+    return ngx_slprintf(p, end, "%s (%s %s)", smtp->session.esmtp ? "S" : "",
                         SSL_get_version(ssl), SSL_get_cipher_name(ssl));
 }
 

@@ -54,7 +54,8 @@ sub new
         nginx     => 1,
         workers   => 1,     # nginx workers
         children  => 2,     # junkmaild workers
-        stream    => '',    # further lines of the SMTP server {}
+        stream    => '',    # further lines of the SMTP server {}; in it
+                            # and in backend @DIR@ is our directory
         http      => '',    # further lines of the HTTP server {}
         jitter    => '1s',  # of closing WebSockets at a reload
         junkmail  => '',    # further lines of junkmail {}
@@ -155,11 +156,14 @@ sub write_nginx_conf
     my $dir     = $self->{dir};
     my $user    = $> == 0 ? 'user www-data;' : '';
     my $redis   = $self->{redis} ? $self->{redis}->socket : "$dir/none.sock";
-    my $backend = $self->{backend} || 'unix:' . $self->lmtp_socket;
+    my $backend = $self->{backend} || "unix:$dir/lmtp.sock";
+    my $stream  = $self->{stream};
 
     # What the binary of an upgrade is to inherit.
     my $env = !$self->{daemon} ? ''
         : join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
+
+    s/\@DIR\@/$dir/g for $backend, $stream;
 
     if (!$self->{redis}) {
         $self->write('edge.password', "none\n");
@@ -204,7 +208,7 @@ stream {
         junkmail_backend $backend;
         junkmail_starttls on;
         junkmail_spool_path $dir/spool;
-        $self->{stream}
+        $stream
     }
 }
 
