@@ -111,14 +111,34 @@ jm_attr_style(jm_writer_t *w, jm_props_t *props, jm_tag_t tag)
 void
 jm_attr_background(jm_writer_t *w, jm_props_t *props)
 {
-    jm_prop_t *prop;
+    jm_prop_t               *prop;
+    jm_remote_image_t        image;
+    const jm_remote_image_t *row;
 
     prop = props->prop[JM_ATTR_background];
 
-    if (prop != NULL) {
-        jm_report_background(w->out, w->arena, "pixel", prop->raw);
-        w->out->removed.image++;
+    if (prop == NULL) {
+        return;
     }
+
+    props->prop[JM_ATTR_data_jm_bg] = NULL;
+    memset(&image, 0, sizeof(jm_remote_image_t));
+    image.url = jm_report_background(w->out, w->arena, "pixel", prop->raw);
+    row = NULL;
+
+    if (image.url.len != 0) {
+        row = jm_report_image(w->out, w->arena, &image);
+    }
+
+    if (row == NULL) {
+        w->out->removed.image++;
+        return;
+    }
+
+    prop = jm_arena_alloc(w->arena, sizeof(jm_prop_t));
+    prop->attr = JM_ATTR_data_jm_bg;
+    prop->raw = jm_arena_printf(w->arena, "%u", row->index);
+    props->prop[JM_ATTR_data_jm_bg] = prop;
 }
 
 

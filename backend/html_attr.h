@@ -24,7 +24,7 @@ void jm_attr_read(jm_props_t *props, const xmlNode *node);
  */
 jm_prop_t *jm_attr_style(jm_writer_t *w, jm_props_t *props, jm_tag_t tag);
 
-/* A background image goes, and is looked at. */
+/* A background image goes; one that is no tracker is held back. */
 void jm_attr_background(jm_writer_t *w, jm_props_t *props);
 
 /* Writes all that are left, in the order of the table. */

@@ -290,10 +290,8 @@ jm_img_index(jm_writer_t *w, jm_prop_t *prop)
 
     jm_buf_init(&buf, w->arena, SIZE_MAX);
 
-    if (prop != NULL && jm_value_length(&buf, prop->raw) == 0
-        && buf.data[buf.len - 1] == '%')
-    {
-        buf.len = 0;
+    if (prop != NULL) {
+        jm_value(&buf, prop->raw, &jm_attrs[prop->attr]);
     }
 
     return jm_buf_str(&buf);
@@ -432,6 +430,8 @@ jm_img_write(jm_writer_t *w, xmlNode *node)
     } else {
         jm_img_write_held(w, &props, index);
     }
+
+    props.prop[JM_ATTR_data_jm_img] = NULL;
 
     jm_attr_write(w, &props);
     jm_buf_addc(&w->html, '>');

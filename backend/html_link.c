@@ -14,7 +14,8 @@ jm_link_address(jm_writer_t *w, jm_str_t href)
 {
     jm_write_attr(w, "href", href);
     jm_buf_adds(&w->html, " target=\"_blank\""
-                          " rel=\"noopener noreferrer nofollow\"");
+                          " rel=\"noopener noreferrer nofollow\""
+                          " referrerpolicy=\"no-referrer\"");
 }
 
 

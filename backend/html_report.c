@@ -204,16 +204,21 @@ jm_report_image(jm_html_t *out, jm_arena_t *arena,
 }
 
 
-void
+jm_str_t
 jm_report_background(jm_html_t *out, jm_arena_t *arena, const char *kind,
                      jm_str_t raw)
 {
+    jm_str_t        none;
     jm_url_t        url;
     jm_pixel_t      verdict;
     jm_pixel_look_t look;
 
-    if (jm_url_parse(&url, arena, raw) != 0 || url.host.len == 0) {
-        return;
+    memset(&none, 0, sizeof(jm_str_t));
+
+    if (jm_url_parse(&url, arena, raw) != 0
+        || (url.scheme != JM_URL_HTTP && url.scheme != JM_URL_HTTPS))
+    {
+        return none;
     }
 
     memset(&look, 0, sizeof(jm_pixel_look_t));
@@ -224,10 +229,15 @@ jm_report_background(jm_html_t *out, jm_arena_t *arena, const char *kind,
 
     if (verdict.is == JM_PIXEL_YES) {
         jm_report_pixel(out, arena, kind, &verdict, url.host);
-
-    } else if (verdict.is == JM_PIXEL_POSSIBLE) {
-        jm_report_possible(out, arena, url.host);
+        return none;
     }
+
+    if (verdict.is == JM_PIXEL_POSSIBLE) {
+        jm_report_possible(out, arena, url.host);
+        return none;
+    }
+
+    return url.href;
 }
 
 

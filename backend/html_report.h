@@ -37,9 +37,12 @@ void jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *url,
 const jm_remote_image_t *jm_report_image(jm_html_t *out, jm_arena_t *arena,
                                          const jm_remote_image_t *image);
 
-/* An image URL that will not be shown: is it worth a tracker's row? */
-void jm_report_background(jm_html_t *out, jm_arena_t *arena, const char *kind,
-                          jm_str_t raw);
+/*
+ * An image URL that will not be shown: is it worth a tracker's row?  Returns
+ * the URL if it is a remote picture and no tracker, else an empty string.
+ */
+jm_str_t jm_report_background(jm_html_t *out, jm_arena_t *arena,
+                              const char *kind, jm_str_t raw);
 
 /* When all is read: the vendors of rows that have none, from other rows and
  * the mail's header, else "unknown". */

@@ -21,10 +21,11 @@ static const char *const jm_words_align[] = {
 };
 static const char *const jm_words_valign[] = { "top", "middle", "bottom",
                                                "baseline", NULL };
-static const char *const jm_words_role[] = { "presentation", "none",
-                                             "img",          "heading",
-                                             "list",         "listitem",
-                                             "article",      NULL };
+static const char *const jm_words_role[] = { "presentation", "img",
+                                             "heading",      "list",
+                                             "listitem",     NULL };
+static const char *const jm_words_scope[] = { "row", "col", "rowgroup",
+                                              "colgroup", NULL };
 static const char *const jm_words_bool[] = { "true", "false", NULL };
 static const char *const jm_words_frame[] = { "void",   "above",  "below",
                                               "hsides", "vsides", "lhs",
@@ -39,19 +40,20 @@ static const char *const jm_words_clear[] = { "left", "right", "all", "none",
 static const char *const jm_words_shape[] = { "rect", "circle", "poly",
                                               "default", NULL };
 
-#define ON_CELLS (ON_TABLE | ON_CELL | ON_ROW | ON_COL)
+#define ON_CELLS (ON_TABLE | ON_CELL | ON_ROW)
 
 const jm_attr_info_t jm_attrs[JM_NATTRS] = {
     { "", V_TEXT, 0, NULL, 0, 0 },
     { "href", V_HREF, ON_A | ON_AREA, NULL, 0, 0 },
     { "src", V_SRC, ON_IMG, NULL, 0, 0 },
     { "srcset", V_SRCSET, ON_IMG, NULL, 0, 0 },
-    { "data-jm-img", V_INDEX, ON_IMG, NULL, 0, 0 },
+    { "data-jm-img", V_INDEX, ON_IMG, NULL, 0, 9999 },
+    { "data-jm-bg", V_INDEX, ON_CELLS | ON_BODY, NULL, 0, 9999 },
     { "class", V_CLASS, ON_ALL, NULL, 0, 0 },
     { "id", V_ID, ON_ALL, NULL, 0, 0 },
     { "name", V_ID, ON_A | ON_MAP, NULL, 0, 0 },
     { "dir", V_ENUM, ON_ALL, jm_words_dir, 0, 0 },
-    { "lang", V_WORD, ON_ALL, NULL, 0, 0 },
+    { "lang", V_LANGUAGE, ON_ALL, NULL, 0, 0 },
     { "title", V_TEXT, ON_ALL, NULL, 0, 0 },
     { "alt", V_TEXT, ON_IMG | ON_AREA, NULL, 0, 0 },
     { "role", V_ENUM, ON_ALL, jm_words_role, 0, 0 },
@@ -59,7 +61,7 @@ const jm_attr_info_t jm_attrs[JM_NATTRS] = {
     { "aria-hidden", V_ENUM, ON_ALL, jm_words_bool, 0, 0 },
     { "align", V_ENUM, ON_ALL, jm_words_align, 0, 0 },
     { "valign", V_ENUM, ON_ALL, jm_words_valign, 0, 0 },
-    { "width", V_LENGTH, ON_IMG | ON_CELLS | ON_HR, NULL, 0, 0 },
+    { "width", V_LENGTH, ON_IMG | ON_CELLS | ON_COL | ON_HR, NULL, 0, 0 },
     { "height", V_LENGTH, ON_IMG | ON_CELLS, NULL, 0, 0 },
     { "border", V_LENGTH, ON_IMG | ON_TABLE, NULL, 0, 0 },
     { "cellpadding", V_LENGTH, ON_TABLE, NULL, 0, 0 },
@@ -68,8 +70,9 @@ const jm_attr_info_t jm_attrs[JM_NATTRS] = {
     { "bordercolor", V_COLOUR, ON_TABLE, NULL, 0, 0 },
     { "frame", V_ENUM, ON_TABLE, jm_words_frame, 0, 0 },
     { "rules", V_ENUM, ON_TABLE, jm_words_rules, 0, 0 },
-    { "summary", V_TEXT, ON_TABLE, NULL, 0, 0 },
     { "abbr", V_TEXT, ON_CELL, NULL, 0, 0 },
+    { "scope", V_ENUM, ON_CELL, jm_words_scope, 0, 0 },
+    { "headers", V_IDS, ON_CELL, NULL, 0, 0 },
     { "colspan", V_NUMBER, ON_CELL, NULL, 1, 1000 },
     { "rowspan", V_NUMBER, ON_CELL, NULL, 0, 65534 },
     { "nowrap", V_FLAG, ON_CELL, NULL, 0, 0 },

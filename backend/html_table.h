@@ -65,8 +65,9 @@ jm_tag_t jm_tag_find(jm_str_t name);
 
 /* How an attribute's value is checked and written. */
 typedef enum {
-    V_TEXT,   /* any text, shortened */
-    V_WORD,   /* letters, digits, "-", ":", ".", "+": dates, languages */
+    V_TEXT, /* any text, shortened */
+    V_WORD, /* letters, digits, "-", ":", ".", "+": dates */
+    V_LANGUAGE,
     V_ENUM,   /* one of `words` */
     V_FLAG,   /* present or not */
     V_LENGTH, /* digits, then nothing, "%" or "px" */
@@ -74,6 +75,7 @@ typedef enum {
     V_COLOUR,
     V_CLASS, /* names, prefixed */
     V_ID,    /* a name, prefixed */
+    V_IDS,
     V_USEMAP,
     V_COORDS,
     V_FACE, /* font names */
@@ -82,7 +84,7 @@ typedef enum {
     V_SRC,        /* handled with the image */
     V_SRCSET,     /* only a source for src */
     V_HIDDEN,     /* becomes display: none */
-    V_BACKGROUND, /* dropped, its URL looked at */
+    V_BACKGROUND, /* its picture is held back */
     V_BODY_TEXT,  /* body's text colour */
     V_INDEX       /* our own placeholder's number */
 } jm_value_type_t;
@@ -96,7 +98,7 @@ enum jm_attr_group {
     ON_TABLE = 16,
     ON_CELL = 32, /* td, th */
     ON_ROW = 64,  /* tr, tbody, thead, tfoot */
-    ON_COL = 128,
+    ON_COL = 128, /* col, colgroup */
     ON_FONT = 256,
     ON_HR = 512,
     ON_OL = 1024,
@@ -114,6 +116,7 @@ typedef enum {
     JM_ATTR_src,
     JM_ATTR_srcset,
     JM_ATTR_data_jm_img,
+    JM_ATTR_data_jm_bg,
     JM_ATTR_class,
     JM_ATTR_id,
     JM_ATTR_name,
@@ -135,8 +138,9 @@ typedef enum {
     JM_ATTR_bordercolor,
     JM_ATTR_frame,
     JM_ATTR_rules,
-    JM_ATTR_summary,
     JM_ATTR_abbr,
+    JM_ATTR_scope,
+    JM_ATTR_headers,
     JM_ATTR_colspan,
     JM_ATTR_rowspan,
     JM_ATTR_nowrap,

@@ -6,6 +6,8 @@
 
 #include <strings.h>
 
+#include "css.h"
+#include "html_colour.h"
 #include "html_str.h"
 
 #define JM_HTML_MAX_CLASSES 16
@@ -98,7 +100,7 @@ jm_value_class(jm_buf_t *buf, jm_str_t raw)
 int
 jm_value_length(jm_buf_t *buf, jm_str_t raw)
 {
-    size_t   i;
+    size_t   i, start;
     unsigned number;
 
     raw = jm_html_trim(raw);
@@ -117,9 +119,15 @@ jm_value_length(jm_buf_t *buf, jm_str_t raw)
     jm_buf_printf(buf, "%u", number > 10000 ? 10000 : number);
 
     if (i < raw.len && raw.data[i] == '.') {
-        for (i++; i < raw.len && raw.data[i] >= '0' && raw.data[i] <= '9'; i++)
-        {
-            /* void */
+        start = i++;
+
+        while (i < raw.len && raw.data[i] >= '0' && raw.data[i] <= '9') {
+            i++;
+        }
+
+        /* "33.33%" of a table */
+        if (i - start > 1 && i - start < 6) {
+            jm_buf_add(buf, raw.data + start, i - start);
         }
     }
 
@@ -181,43 +189,15 @@ jm_value_number(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info)
 int
 jm_value_colour(jm_buf_t *buf, jm_str_t raw)
 {
-    int    hex, alpha;
-    size_t i;
-    u_char c;
+    int32_t colour;
 
-    raw = jm_html_trim(raw);
+    colour = jm_colour_legacy(raw);
 
-    if (raw.len != 0 && raw.data[0] == '#') {
-        raw.data++;
-        raw.len--;
-        alpha = 0;
-
-    } else {
-        alpha = 1;
-    }
-
-    hex = (raw.len == 3 || raw.len == 6);
-
-    for (i = 0; i < raw.len; i++) {
-        c = raw.data[i] | 0x20;
-        alpha &= (c >= 'a' && c <= 'z');
-        hex &= ((raw.data[i] >= '0' && raw.data[i] <= '9')
-                || (c >= 'a' && c <= 'f'));
-    }
-
-    if (raw.len == 0 || raw.len > 24 || (!hex && !(alpha && raw.len >= 3))) {
+    if (colour < 0) {
         return -1;
     }
 
-    /* "fade" is no colour's name, "add" and "facade" are digits */
-    if (hex) {
-        jm_buf_addc(buf, '#');
-    }
-
-    for (i = 0; i < raw.len; i++) {
-        c = raw.data[i];
-        jm_buf_addc(buf, (c >= 'A' && c <= 'Z') ? c | 0x20 : c);
-    }
+    jm_buf_printf(buf, "#%06x", (unsigned) colour);
 
     return 0;
 }
@@ -276,6 +256,41 @@ jm_value_chars(jm_buf_t *buf, jm_str_t raw, const char *also)
 }
 
 
+/* What the property font-family would take. */
+static int
+jm_value_face(jm_buf_t *buf, jm_str_t raw)
+{
+    jm_buf_t      source, value;
+    jm_str_t      written;
+    jm_css_info_t info;
+
+    static const char property[] = "font-family:";
+
+    raw = jm_html_cut(raw, JM_HTML_MAX_TEXT);
+    jm_buf_init(&source, buf->arena, SIZE_MAX);
+    jm_buf_adds(&source, property);
+    jm_buf_add(&source, raw.data, raw.len);
+
+    jm_buf_init(&value, buf->arena, SIZE_MAX);
+    jm_css_declarations(&value, &info, jm_buf_str(&source));
+    written = jm_buf_str(&value);
+
+    /* one declaration, not what a ";" begins */
+    if (written.len < sizeof(property)
+        || memcmp(written.data, property, sizeof(property) - 1) != 0
+        || memchr(written.data, ';', written.len) != NULL
+        || memchr(written.data, '!', written.len) != NULL)
+    {
+        return -1;
+    }
+
+    jm_buf_add(buf, written.data + sizeof(property) - 1,
+               written.len - (sizeof(property) - 1));
+
+    return 0;
+}
+
+
 int
 jm_value_fragment(jm_buf_t *buf, jm_str_t name)
 {
@@ -324,12 +339,14 @@ jm_value(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info)
         return jm_value_length(buf, raw);
 
     case V_NUMBER:
+    case V_INDEX:
         return jm_value_number(buf, raw, info);
 
     case V_COLOUR:
         return jm_value_colour(buf, raw);
 
     case V_CLASS:
+    case V_IDS:
         return jm_value_class(buf, raw);
 
     case V_ID:
@@ -342,7 +359,10 @@ jm_value(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info)
         return jm_value_chars(buf, raw, ", .-");
 
     case V_FACE:
-        return jm_value_chars(buf, raw, " ,'\"-_");
+        return jm_value_face(buf, raw);
+
+    case V_LANGUAGE:
+        return jm_value_chars(buf, raw, "-");
 
     default:
         /* links, images and styles are their elements' business */

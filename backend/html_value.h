@@ -23,7 +23,7 @@ int jm_value_class(jm_buf_t *buf, jm_str_t raw);
 /* Digits with "%" or "px": "100%", "12". */
 int jm_value_length(jm_buf_t *buf, jm_str_t raw);
 
-/* A name, or hexadecimal digits with or without "#". */
+/* "#rrggbb" of what a browser would read. */
 int jm_value_colour(jm_buf_t *buf, jm_str_t raw);
 
 /* "#name" in our name space. */

@@ -16,8 +16,10 @@
 #include "html.h"
 
 #define CEILING (256 * 1024 * 1024)
-#define LINK    " target=\"_blank\" rel=\"noopener noreferrer nofollow\""
-#define GIF     "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+#define LINK                                                                  \
+    " target=\"_blank\" rel=\"noopener noreferrer nofollow\""                 \
+    " referrerpolicy=\"no-referrer\""
+#define GIF "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 typedef struct {
     const char *in;
@@ -212,7 +214,7 @@ test_body(void **state)
 
     static const char expected[] =
         "<div class=\"jm-body\" style=\"background-color:#ff0000;"
-        "color:blue;margin:0\">x</div>";
+        "color:#0000ff;margin:0\">x</div>";
 
     out = clean(str("<head></head><body bgcolor=FF0000 text=Blue "
                     "style='margin:0' background=x onload=y>x<p"));
@@ -262,7 +264,7 @@ test_tree(void **state)
         { "<pre>\na</pre><pre>\n\nb</pre>", "<pre>a</pre><pre>\n\nb</pre>" },
         { "<ruby>a<rt>b<rp>c</ruby>", "<ruby>a<rt>b</rt><rp>c</rp></ruby>" },
         { "<center><font size=+1 color=RED face='A, b'>x",
-          "<center><font color=\"red\" face=\"A, b\" size=\"+1\">x</font>"
+          "<center><font color=\"#ff0000\" face=\"A,b\" size=\"+1\">x</font>"
           "</center>" },
         { "<nobr>a</nobr><image src=x>",
           "<span style=\"white-space:nowrap\">a</span>"
@@ -271,7 +273,7 @@ test_tree(void **state)
                             "<span style=\"white-space:nowrap\">b</span>" },
         { "<svg><g><circle></svg>a<svg><path><p>b", "a<p>b</p>" },
         { "<math><mrow>x<font>y</math>z<math><font color=red>y</font>",
-          "z<font color=\"red\">y</font>" },
+          "z<font color=\"#ff0000\">y</font>" },
         { "</p><meta></p>a</p>", "a<p></p>" },
         { "<p>a<table></table>b", "<div>a<table></table>b</div>" },
         { "<!DOCTYPE html><p>a<table></table>b", "<p>a</p><table></table>b" },
@@ -305,7 +307,8 @@ test_leaks(void **state)
         { "<picture><source srcset=x><img src=//a.example/x></picture>",
           "<img class=\"jm-img\">" },
         { "<table background=http://a.example/x><td background=y>z",
-          "<table><tbody><tr><td>z</td></tr></tbody></table>" },
+          "<table "
+          "data-jm-bg=\"0\"><tbody><tr><td>z</td></tr></tbody></table>" },
         { "<p style='background:url(http://a.example/);color:red'>x",
           "<p style=\"color:red\">x</p>" },
         { "<style>@import 'http://a.example';</style><link rel=stylesheet "
@@ -364,11 +367,76 @@ test_leaks(void **state)
         { "<table><tr><td width=10PX height=5% colspan=2 rowspan=x "
           "bgcolor=#ABC align=CENTER valign=bogus nowrap>a",
           "<table><tbody><tr><td align=\"center\" width=\"10\" height=\"5%\""
-          " bgcolor=\"#abc\" colspan=\"2\" nowrap=\"\">a</td></tr></tbody>"
+          " bgcolor=\"#aabbcc\" colspan=\"2\" nowrap=\"\">a</td></tr></tbody>"
           "</table>" },
     };
 
     CHECK(cases);
+}
+
+
+/* Each attribute's type: what is written of a value, if anything. */
+static void
+test_values(void **state)
+{
+    size_t i;
+    char   in[512], out[512];
+
+    static const struct {
+        const char *tag, *attr, *written;
+    } cases[] = {
+        { "td", "width=10", "width=\"10\"" },
+        { "td", "width='33.33%'", "width=\"33.33%\"" },
+        { "td", "width=99999", "width=\"10000\"" },
+        { "td", "width=auto", NULL },
+        { "td", "width=-1", NULL },
+        { "td", "colspan=1001", NULL },
+        { "td", "colspan=0", NULL },
+        { "td", "rowspan=65534", "rowspan=\"65534\"" },
+        { "td", "rowspan=65535", NULL },
+        { "td", "scope=COL", "scope=\"col\"" },
+        { "td", "headers='a b'", "headers=\"jm-1-a jm-1-b\"" },
+        { "td", "charoff=1 char=x axis=y", NULL },
+        { "td", "bgcolor=chucknorris", "bgcolor=\"#c00000\"" },
+        { "td", "bgcolor=Transparent", NULL },
+        { "td", "bgcolor=''", NULL },
+        { "td", "bgcolor=#12345678", "bgcolor=\"#124578\"" },
+        { "td", "bgcolor=#abc", "bgcolor=\"#aabbcc\"" },
+        { "td", "bgcolor=abc", "bgcolor=\"#0a0b0c\"" },
+        { "td", "bgcolor='rgb(1,2,3)'", "bgcolor=\"#001030\"" },
+        { "td", "bgcolor=LightGoldenrodYellow", "bgcolor=\"#fafad2\"" },
+        { "td", "bgcolor='#'", "bgcolor=\"#000000\"" },
+        { "td", "bgcolor='\xF0\x9F\x98\x80 f'", "bgcolor=\"#000f00\"" },
+        { "td", "lang='de-AT'", "lang=\"de-AT\"" },
+        { "td", "lang='d e'", NULL },
+        { "td", "role=none", NULL },
+        { "td", "role=presentation", "role=\"presentation\"" },
+        { "td",
+          "tabindex=1 accesskey=a contenteditable draggable=true is=x "
+          "slot=x part=x nonce=x popover itemprop=x data-x=y",
+          NULL },
+        { "td", "data-jm-bg=7", "data-jm-bg=\"7\"" },
+        { "td", "data-jm-bg=x", NULL },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(in, sizeof(in), "<table><tr><%s %s>", cases[i].tag,
+                 cases[i].attr);
+        snprintf(out, sizeof(out),
+                 "<table><tbody><tr><%s%s%s></%s></tr></tbody></table>",
+                 cases[i].tag, cases[i].written == NULL ? "" : " ",
+                 cases[i].written == NULL ? "" : cases[i].written,
+                 cases[i].tag);
+        check(str(in), out);
+    }
+
+    check(str("<font face=\"'Segoe UI', Arial;color:red\" size=9>a"),
+          "<font size=\"9\">a</font>");
+    check(str("<font face=\"'Segoe UI', Arial\">a"),
+          "<font face=\"&quot;Segoe UI&quot;,Arial\">a</font>");
+    check(str("<font face='\xE5\xAE\x8B, url(x)'>a"), "<font>a</font>");
+    check(str("<table summary=x border=1 frame=VOID rules=bogus>"),
+          "<table border=\"1\" frame=\"void\"></table>");
 }
 
 
@@ -686,10 +754,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pitfalls), TEST(test_body),    TEST(test_tree),
-        TEST(test_leaks),    TEST(test_removed), TEST(test_trackers),
-        TEST(test_links),    TEST(test_text),    TEST(test_from_text),
-        TEST(test_limits),   TEST(test_floods),
+        TEST(test_pitfalls),  TEST(test_body),   TEST(test_tree),
+        TEST(test_leaks),     TEST(test_values), TEST(test_removed),
+        TEST(test_trackers),  TEST(test_links),  TEST(test_text),
+        TEST(test_from_text), TEST(test_limits), TEST(test_floods),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
