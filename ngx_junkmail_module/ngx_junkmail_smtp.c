@@ -175,6 +175,7 @@ ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp)
     jm_session_init(&smtp->session, &smtp->conf->session, out,
                     NGX_JUNKMAIL_SMTP_OUT);
     smtp->session.tls = (c->ssl != NULL);
+    smtp->session.trusted = ngx_junkmail_smtp_trusted(smtp);
 
     if (preread != 0) {
         smtp->in.last = ngx_cpymem(smtp->in.last, c->buffer->pos, preread);
@@ -473,6 +474,10 @@ ngx_junkmail_smtp_event(ngx_junkmail_smtp_t *smtp, jm_session_event_t event)
 
     case JM_SESSION_RESET:
         ngx_junkmail_smtp_rollback(smtp);
+        break;
+
+    case JM_SESSION_XCLIENT:
+        ngx_junkmail_smtp_xclient(smtp);
         break;
 
     case JM_SESSION_STARTTLS:

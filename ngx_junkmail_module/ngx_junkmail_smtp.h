@@ -39,6 +39,7 @@ typedef struct {
     ngx_str_t    hostname;
     ngx_array_t *backends; /* ngx_junkmail_backend_t */
     ngx_uint_t   starttls;
+    ngx_array_t *xclient; /* ngx_cidr_t: who may say XCLIENT; or NULL */
     off_t        message_size;
     ngx_uint_t   recipients;
     ngx_msec_t   timeout;
@@ -89,6 +90,9 @@ typedef struct {
     ngx_junkmail_transaction_t *transaction; /* NULL outside of one */
     u_char                      id[32];      /* of the last, for the log */
 
+    ngx_sockaddr_t sockaddr; /* the client's, if XCLIENT said it */
+    u_char         addr_text[NGX_SOCKADDR_STRLEN];
+
     size_t lingered;
 } ngx_junkmail_smtp_t;
 
@@ -127,6 +131,15 @@ void ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp);
 
 ngx_int_t ngx_junkmail_smtp_step_starttls(ngx_junkmail_smtp_t *smtp);
 ngx_int_t ngx_junkmail_smtp_step_handshake(ngx_junkmail_smtp_t *smtp);
+
+
+/* ngx_junkmail_smtp_xclient.c */
+
+/* Whether the client is one that may say XCLIENT. */
+ngx_uint_t ngx_junkmail_smtp_trusted(ngx_junkmail_smtp_t *smtp);
+
+/* XCLIENT: the connection takes the address that was said; answers. */
+void ngx_junkmail_smtp_xclient(ngx_junkmail_smtp_t *smtp);
 
 
 /* ngx_junkmail_smtp_transaction.c: what the session's events ask for. */

@@ -75,22 +75,27 @@ static u_char *
 ngx_junkmail_smtp_trace_client(ngx_junkmail_smtp_t *smtp, u_char *p,
                                u_char *end)
 {
+    jm_str_t         *name;
     ngx_connection_t *c;
 
     c = smtp->connection;
+    name = &smtp->session.name;
+
+    p = ngx_slprintf(p, end, " (%*s%s", name->len, name->data,
+                     name->len != 0 ? " " : "");
 
     switch (c->sockaddr->sa_family) {
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
-        return ngx_slprintf(p, end, " ([IPv6:%V])", &c->addr_text);
+        return ngx_slprintf(p, end, "[IPv6:%V])", &c->addr_text);
 #endif
 
     case AF_INET:
-        return ngx_slprintf(p, end, " ([%V])", &c->addr_text);
+        return ngx_slprintf(p, end, "[%V])", &c->addr_text);
 
     default:
-        return ngx_slprintf(p, end, " (local socket)");
+        return ngx_slprintf(p, end, "local socket)");
     }
 }
 

@@ -38,6 +38,9 @@ static ngx_int_t ngx_stream_junkmail_backend_add(ngx_conf_t  *cf,
 static char *ngx_stream_junkmail_starttls(ngx_conf_t *cf, ngx_command_t *cmd,
                                           void *conf);
 
+static char *ngx_stream_junkmail_xclient(ngx_conf_t *cf, ngx_command_t *cmd,
+                                         void *conf);
+
 static ngx_int_t ngx_stream_junkmail_variable_string(
     ngx_stream_session_t *s, ngx_stream_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_stream_junkmail_variable_number(
@@ -79,6 +82,10 @@ static ngx_command_t ngx_stream_junkmail_commands[] = {
     { ngx_string("junkmail_backend"),
       NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_1MORE,
       ngx_stream_junkmail_backend, NGX_STREAM_SRV_CONF_OFFSET, 0, NULL },
+
+    { ngx_string("junkmail_xclient"),
+      NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_1MORE,
+      ngx_stream_junkmail_xclient, NGX_STREAM_SRV_CONF_OFFSET, 0, NULL },
 
     { ngx_string("junkmail_spool_path"),
       NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_TAKE1234,
@@ -209,6 +216,7 @@ ngx_stream_junkmail_create_srv_conf(ngx_conf_t *cf)
 
     conf->backends = NGX_CONF_UNSET_PTR;
     conf->starttls = NGX_CONF_UNSET_UINT;
+    conf->xclient = NGX_CONF_UNSET_PTR;
     conf->message_size = NGX_CONF_UNSET;
     conf->recipients = NGX_CONF_UNSET_UINT;
     conf->timeout = NGX_CONF_UNSET_MSEC;
@@ -231,6 +239,7 @@ ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_str_value(conf->hostname, prev->hostname, "");
     ngx_conf_merge_ptr_value(conf->backends, prev->backends, NULL);
+    ngx_conf_merge_ptr_value(conf->xclient, prev->xclient, NULL);
     ngx_conf_merge_uint_value(conf->starttls, prev->starttls,
                               NGX_JUNKMAIL_STARTTLS_OFF);
     ngx_conf_merge_off_value(conf->message_size, prev->message_size,
@@ -464,6 +473,60 @@ ngx_stream_junkmail_starttls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 #endif
 
     return rv;
+}
+
+
+/* Addresses and networks of proxies, and unix: for all local ones. */
+
+static char *
+ngx_stream_junkmail_xclient(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t                       rc;
+    ngx_str_t                      *value;
+    ngx_uint_t                      i;
+    ngx_cidr_t                     *cidr;
+    ngx_stream_junkmail_srv_conf_t *jscf = conf;
+
+    value = cf->args->elts;
+
+    if (jscf->xclient == NGX_CONF_UNSET_PTR) {
+        jscf->xclient = ngx_array_create(cf->pool, 1, sizeof(ngx_cidr_t));
+        if (jscf->xclient == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        cidr = ngx_array_push(jscf->xclient);
+        if (cidr == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(cidr, sizeof(ngx_cidr_t));
+
+        if (ngx_strcmp(value[i].data, "unix:") == 0) {
+            cidr->family = AF_UNIX;
+            continue;
+        }
+
+        rc = ngx_ptocidr(&value[i], cidr);
+
+        if (rc == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"junkmail_xclient\" takes addresses, "
+                               "networks and unix:, not \"%V\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (rc == NGX_DONE) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "low address bits of %V are meaningless",
+                               &value[i]);
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -18,11 +18,12 @@
 #define JM_VERB_NOARG 0x04 /* takes no argument */
 #define JM_VERB_FATAL 0x08 /* when it is refused the session ends */
 
-/* A command being run.  A check may fill `path` and `chunk`. */
+/* A command being run.  A check may fill what is below `arg`. */
 typedef struct {
     jm_str_t       arg;
     jm_smtp_path_t path;
     jm_chunk_t     chunk;
+    jm_xclient_t   xclient;
     unsigned       utf8 : 1; /* MAIL with SMTPUTF8 */
 } jm_command_t;
 
@@ -55,13 +56,13 @@ static jm_session_reply_t jm_session_allow(const jm_session_t *s,
                                            const jm_verb_t    *verb,
                                            jm_command_t       *command);
 
-static jm_check_t jm_check_helo, jm_check_starttls, jm_check_mail,
-    jm_check_rcpt, jm_check_data, jm_check_bdat, jm_check_vrfy, jm_check_never,
-    jm_check_http;
+static jm_check_t jm_check_helo, jm_check_starttls, jm_check_xclient,
+    jm_check_mail, jm_check_rcpt, jm_check_data, jm_check_bdat, jm_check_vrfy,
+    jm_check_never, jm_check_http;
 static jm_param_t jm_check_size, jm_check_body, jm_check_utf8;
-static jm_run_t   jm_run_ehlo, jm_run_helo, jm_run_starttls, jm_run_mail,
-    jm_run_rcpt, jm_run_data, jm_run_bdat, jm_run_rset, jm_run_noop,
-    jm_run_vrfy, jm_run_help, jm_run_quit;
+static jm_run_t   jm_run_ehlo, jm_run_helo, jm_run_starttls, jm_run_xclient,
+    jm_run_mail, jm_run_rcpt, jm_run_data, jm_run_bdat, jm_run_rset,
+    jm_run_noop, jm_run_vrfy, jm_run_help, jm_run_quit;
 
 static jm_session_event_t jm_session_data(jm_session_t *s, const u_char **pos,
                                           const u_char *last);
@@ -91,6 +92,7 @@ static const jm_verb_t jm_session_verbs[] = {
     { "HELO", JM_VERB_CLEAR | JM_VERB_JUNK, jm_check_helo, jm_run_helo },
     { "STARTTLS", JM_VERB_CLEAR | JM_VERB_NOARG, jm_check_starttls,
       jm_run_starttls },
+    { "XCLIENT", JM_VERB_CLEAR, jm_check_xclient, jm_run_xclient },
     { "MAIL", 0, jm_check_mail, jm_run_mail },
     { "RCPT", 0, jm_check_rcpt, jm_run_rcpt },
     { "DATA", JM_VERB_NOARG, jm_check_data, jm_run_data },
@@ -321,6 +323,7 @@ jm_session_hello(jm_session_t *s, jm_str_t name, unsigned esmtp)
     s->helo.data = s->helo_data;
     s->helo.len = jm_smtp_token(name, s->helo_data, sizeof(s->helo_data));
     s->esmtp = esmtp;
+    s->proxied = 0;
 
     return jm_session_reset(s);
 }
@@ -348,7 +351,7 @@ jm_run_ehlo(jm_session_t *s, const jm_command_t *command)
                  "250-%.*s\r\n"
                  "250-PIPELINING\r\n"
                  "250-SIZE %llu\r\n"
-                 "%s"
+                 "%s%s"
                  "250-ENHANCEDSTATUSCODES\r\n"
                  "250-8BITMIME\r\n"
                  "250-SMTPUTF8\r\n"
@@ -357,6 +360,7 @@ jm_run_ehlo(jm_session_t *s, const jm_command_t *command)
                  (int) conf->hostname.len, (char *) conf->hostname.data,
                  (unsigned long long) conf->message_size,
                  conf->starttls && !s->tls ? "250-STARTTLS\r\n" : "",
+                 s->trusted ? "250-XCLIENT " JM_XCLIENT_ATTRIBUTES "\r\n" : "",
                  conf->recipients, conf->transactions);
 
     jm_session_write(s, text, (size_t) n);
@@ -408,6 +412,63 @@ jm_session_secured(jm_session_t *s)
     s->state = JM_SESSION_COMMAND;
 
     memset(&s->line, 0, sizeof(jm_smtp_line_t));
+}
+
+
+/* XCLIENT: begins anew, for the client of a proxy. */
+
+
+static jm_session_reply_t
+jm_check_xclient(const jm_session_t *s, jm_command_t *command)
+{
+    if (!s->trusted) {
+        return JM_SAY_XCLIENT_DENIED;
+    }
+
+    if (s->mail) {
+        return JM_SAY_MAIL_NESTED;
+    }
+
+    return jm_xclient_parse(command->arg, &command->xclient) == -1
+               ? JM_SAY_XCLIENT_SYNTAX
+               : JM_SAY_NONE;
+}
+
+
+static jm_session_event_t
+jm_run_xclient(jm_session_t *s, const jm_command_t *command)
+{
+    const jm_xclient_t *xclient;
+
+    s->xclient = command->xclient;
+    xclient = &s->xclient;
+
+    s->errors = 0;
+    s->unknown = 0;
+    s->junk = 0;
+    s->transactions = 0;
+
+    if (xclient->renamed) {
+        s->name.data = s->name_data;
+        s->name.len = jm_smtp_token(xclient->name, s->name_data,
+                                    sizeof(s->name_data));
+    }
+
+    /* What an earlier XCLIENT said stays: a proxy may need several. */
+
+    if (xclient->helo.len != 0) {
+        (void) jm_session_hello(s, xclient->helo, s->esmtp);
+        s->proxied = 1;
+
+    } else if (!s->proxied) {
+        s->helo.len = 0;
+    }
+
+    if (xclient->proto) {
+        s->esmtp = xclient->esmtp;
+    }
+
+    return jm_session_ask(s, JM_SESSION_XCLIENT);
 }
 
 
@@ -944,6 +1005,9 @@ jm_session_answer(jm_session_t *s, jm_session_reply_t reply, jm_str_t value)
         } else {
             s->rcpt_refused = 1;
         }
+        break;
+
+    case JM_SESSION_XCLIENT:
         break;
 
     default: /* JM_SESSION_MESSAGE */

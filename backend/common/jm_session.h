@@ -22,6 +22,7 @@
 #include "jm_data.h"
 #include "jm_session_reply.h"
 #include "jm_smtp.h"
+#include "jm_xclient.h"
 
 #define JM_SESSION_ROOM                                                       \
     1024                    /* octets that the replies of one call may need   \
@@ -48,6 +49,7 @@ typedef enum {
     JM_SESSION_BODY,      /* `run` is the next piece of the message */
     JM_SESSION_MESSAGE,   /* all pieces were there: answer what became of it */
     JM_SESSION_RESET,     /* the transaction is over without a message */
+    JM_SESSION_XCLIENT,   /* `xclient`: answer with a greeting */
     JM_SESSION_STARTTLS,  /* empty `out`, handshake, jm_session_secured() */
     JM_SESSION_CLOSE      /* empty `out` and close */
 } jm_session_event_t;
@@ -76,12 +78,17 @@ typedef struct {
 
     jm_smtp_path_t path; /* of MAIL and RCPT */
     jm_str_t       run;  /* of JM_SESSION_BODY */
+    jm_xclient_t   xclient;
 
     /* The client. */
     jm_str_t helo; /* made safe by jm_smtp_token(); empty before EHLO */
     u_char   helo_data[JM_SESSION_HELO];
+    jm_str_t name; /* its host name, if XCLIENT said it; made safe, too */
+    u_char   name_data[JM_SESSION_HELO];
     unsigned esmtp : 1;   /* EHLO, not HELO */
     unsigned tls : 1;     /* set by the caller for implicit TLS */
+    unsigned trusted : 1; /* set by the caller: may say XCLIENT */
+    unsigned proxied : 1; /* XCLIENT said HELO */
     unsigned started : 1; /* the first octet of the client was looked at */
     unsigned behind : 1;  /* there is input behind the command */
     unsigned named : 1;   /* there was a transaction: `from` is set */
@@ -125,9 +132,9 @@ jm_session_event_t jm_session_read(jm_session_t *s, const u_char **pos,
                                    const u_char *last);
 
 /*
- * The caller's answer to BEGIN, RECIPIENT or MESSAGE, said to the client; the
- * reply's `%` stands for `value`.  A 2xx means yes.  When MESSAGE is answered
- * the transaction is over.
+ * The caller's answer to BEGIN, RECIPIENT, MESSAGE or XCLIENT, said to the
+ * client; the reply's `%` stands for `value`.  A 2xx means yes.  When MESSAGE
+ * is answered the transaction is over.
  */
 void jm_session_answer(jm_session_t *s, jm_session_reply_t reply,
                        jm_str_t value);

@@ -44,6 +44,10 @@
     REPLY(TLS_ACTIVE,    "503 5.5.1 TLS already active")                      \
     REPLY(TLS_PIPELINED, "554 5.5.1 Nothing may follow STARTTLS")             \
                                                                               \
+    /* XCLIENT. */                                                            \
+    REPLY(XCLIENT_DENIED, "550 5.7.0 XCLIENT is not for you")                 \
+    REPLY(XCLIENT_SYNTAX, "501 5.5.4 Bad XCLIENT attributes")                 \
+                                                                              \
     /* MAIL. */                                                               \
     REPLY(MAIL_OK,       "250 2.1.0 Sender OK")                               \
     REPLY(HELO_FIRST,    "503 5.5.1 Send EHLO first")                         \

@@ -199,6 +199,7 @@ run(book_t *b, const u_char *data, size_t size, size_t step, unsigned flags)
     c->watch = watch;
     c->conf.starttls = (flags & 1) != 0;
     c->conf.tls_required = (flags & 3) == 3;
+    c->session.trusted = (flags & 4) != 0;
     b->data = data;
     b->size = size;
 

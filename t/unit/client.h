@@ -163,6 +163,11 @@ client_event(client_t *c, jm_session_event_t event)
         c->message.len = 0;
         break;
 
+    case JM_SESSION_XCLIENT:
+        client_note(c, "xclient", NULL, 0);
+        jm_session_answer(s, JM_SAY_GREETING, c->conf.hostname);
+        break;
+
     case JM_SESSION_STARTTLS:
         client_flush(c);
         client_note(c, "tls", NULL, 0);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <arpa/inet.h>
+
 #include <cmocka.h>
 
 #include "client.h"
@@ -470,6 +472,63 @@ test_starttls(void **state)
 }
 
 
+/* XCLIENT begins anew, for clients that we trust. */
+
+static void
+test_xclient(void **state)
+{
+    client_t          c;
+    static const char first[] = "XCLIENT NAME=m+2Btest+0D+0A ADDR=192.0.2.1 "
+                                "port=25 PROTO=ESMTP HELO=h.test LOGIN=x "
+                                "DESTADDR=[UNAVAILABLE]\r\n";
+    static const char second[] = "XCLIENT ADDR=IPV6:2001:db8::1\r\n" FROM;
+    static const char bad[] = "XCLIENT\r\nXCLIENT ADDR\r\nXCLIENT X=1\r\n"
+                              "XCLIENT ADDR=1.2.3\r\nXCLIENT PORT=65536\r\n"
+                              "XCLIENT NAME=+\r\nXCLIENT NAME=+0\r\n"
+                              "XCLIENT NAME=+0x\r\nXCLIENT PROTO=X\r\n"
+                              "XCLIENT ADDR=2001:db8::1\r\n"
+                              "XCLIENT ADDR=IPV6:1.2.3.4\r\n";
+
+    client_init(&c);
+    client_send(&c, first, sizeof(first) - 1);
+    assert_int_equal(c.session.reply, 550);
+    client_free(&c);
+
+    client_init(&c);
+    c.session.trusted = 1;
+    client_send(&c, EHLO "XX\r\n", sizeof(EHLO "XX\r\n") - 1);
+    client_send(&c, first, sizeof(first) - 1);
+
+    assert_int_equal(c.session.reply, 220);
+    assert_int_equal(c.session.errors, 0);
+    assert_int_equal(c.session.esmtp, 1);
+    assert_int_equal(c.session.xclient.family, AF_INET);
+    assert_memory_equal(c.session.xclient.addr, "\xc0\0\2\1", 4);
+    assert_int_equal(c.session.xclient.port, 25);
+    assert_int_equal(c.session.name.len, 8);
+    assert_memory_equal(c.session.name.data, "m+test??", 8);
+    assert_memory_equal(c.session.helo.data, "h.test", 6);
+
+    /* What the first one said stays, so MAIL may follow. */
+    client_send(&c, second, sizeof(second) - 1);
+    assert_int_equal(c.session.reply, 250);
+    assert_int_equal(c.session.xclient.family, AF_INET6);
+
+    client_send(&c, first, sizeof(first) - 1);
+    assert_int_equal(c.session.reply, 503);
+
+    /* EHLO is of the client behind it; then it is to be said again. */
+    client_send(&c, EHLO, sizeof(EHLO) - 1);
+    client_send(&c, second, sizeof(second) - 1);
+    assert_int_equal(c.session.reply, 503);
+
+    client_send(&c, bad, sizeof(bad) - 1);
+    assert_int_equal(c.session.reply, 501);
+    assert_int_equal(c.session.errors, 12);
+    client_free(&c);
+}
+
+
 /* 2: errors and junk are counted, and end the session. */
 
 static void
@@ -580,7 +639,8 @@ main(void)
         cmocka_unit_test(test_dialogues),  cmocka_unit_test(test_one_write),
         cmocka_unit_test(test_announced),  cmocka_unit_test(test_mailmax),
         cmocka_unit_test(test_starttls),   cmocka_unit_test(test_counted),
-        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_caller),
+        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_xclient),
+        cmocka_unit_test(test_caller),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

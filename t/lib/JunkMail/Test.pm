@@ -195,7 +195,11 @@ stream {
                     'from="\$junkmail_from" rcpt=\$junkmail_recipients '
                     'messages=\$junkmail_messages id=\$junkmail_id '
                     'reply=\$junkmail_reply \$ssl_protocol';
+    log_format tls  '\$remote_addr \$remote_port \$ssl_protocol \$ssl_cipher '
+                    'reused=\$ssl_session_reused sni=\$ssl_server_name '
+                    'reply=\$junkmail_reply';
     access_log $dir/smtp.log mail;
+    access_log $dir/tls.log  tls;
 
     ssl_certificate     $dir/tls.crt;
     ssl_certificate_key $dir/tls.key;
@@ -203,6 +207,7 @@ stream {
 
     server {
         listen 127.0.0.1:$self->{smtp_port};
+        listen 127.0.0.1:$self->{tls_port} ssl;
         junkmail_smtp;
         junkmail_hostname $self->{hostname};
         junkmail_backend $backend;
