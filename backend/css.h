@@ -1,9 +1,10 @@
 /*
- * The CSS of mails: the declarations of a style attribute in, those that can
- * neither fetch, cover nor deceive out, written anew from tokens.  Tokens
- * after css-syntax-3, section 4; properties and values by allow-list.
+ * The CSS of mails: the declarations of a style attribute or a rule in, those
+ * that can neither fetch, cover nor deceive out, written anew from tokens.
+ * Syntax after css-syntax-3; properties and values by allow-list.
  *
- * Called by html_attr.c.  Pure C; everything lives in the arena of the buffer.
+ * Called by html_attr.c and css_sheet.c.  Pure C; everything lives in the
+ * arena of the buffer.
  */
 
 #ifndef JM_CSS_H
@@ -30,5 +31,13 @@ typedef struct {
  * is set, never added to.
  */
 void jm_css_declarations(jm_buf_t *out, jm_css_info_t *info, jm_str_t source);
+
+/*
+ * The same for declarations in a rule, whose first token is the current one:
+ * up to its "}", which is then current.  Adds to `info`; `rank` is the rule's
+ * place in the cascade (css_look.h).
+ */
+void jm_css_block(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out,
+                  uint32_t rank);
 
 #endif /* JM_CSS_H */

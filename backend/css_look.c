@@ -326,7 +326,7 @@ jm_look_value(jm_look_value_t *value, jm_css_t *css, uint32_t rank)
             continue;
         }
 
-        if (jm_css_is_delim(css, ';') || jm_css_is_delim(css, '}')) {
+        if (jm_css_is_end(css)) {
             break;
         }
 
@@ -334,8 +334,9 @@ jm_look_value(jm_look_value_t *value, jm_css_t *css, uint32_t rank)
             return (value->n == 0) ? 0 : rank | JM_LOOK_IMPORTANT;
         }
 
-        if (value->n == JM_LOOK_MAX_TOKENS || css->token.kind == JM_CSS_BAD
-            || jm_css_is_delim(css, '{'))
+        if (value->n == JM_LOOK_MAX_TOKENS
+            || css->token.kind == JM_CSS_BAD_STRING
+            || css->token.kind == JM_CSS_BAD_URL || jm_css_is_delim(css, '{'))
         {
             return 0;
         }

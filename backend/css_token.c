@@ -183,7 +183,7 @@ jm_css_string(jm_css_t *css)
         }
 
         if (c == '\n' || c == '\r' || c == '\f') {
-            css->token.kind = JM_CSS_BAD;
+            css->token.kind = JM_CSS_BAD_STRING;
             return;
         }
 
@@ -215,7 +215,7 @@ jm_css_string(jm_css_t *css)
 static void
 jm_css_bad_url(jm_css_t *css)
 {
-    css->token.kind = JM_CSS_BAD;
+    css->token.kind = JM_CSS_BAD_URL;
 
     while (css->pos < css->end && *css->pos++ != ')') {
         if (css->pos[-1] == '\\' && css->pos < css->end) {
@@ -322,6 +322,7 @@ jm_css_number(jm_css_t *css)
     }
 
     value = 0;
+    css->token.integer = 1;
 
     while (jm_css_digit(jm_css_peek(css, 0))) {
         value = value * 10 + (*css->pos++ - '0');
@@ -329,6 +330,7 @@ jm_css_number(jm_css_t *css)
 
     if (jm_css_peek(css, 0) == '.' && jm_css_digit(jm_css_peek(css, 1))) {
         css->pos++;
+        css->token.integer = 0;
 
         for (scale = 0.1; jm_css_digit(jm_css_peek(css, 0)); scale /= 10) {
             value += scale * (*css->pos++ - '0');
@@ -341,6 +343,7 @@ jm_css_number(jm_css_t *css)
         && jm_css_digit(jm_css_peek(css, n))) {
         exponent_sign = (jm_css_peek(css, 1) == '-');
         css->pos += n;
+        css->token.integer = 0;
 
         for (exponent = 0; jm_css_digit(jm_css_peek(css, 0)); css->pos++) {
             if (exponent < 100) {
@@ -367,23 +370,11 @@ jm_css_number(jm_css_t *css)
 }
 
 
-/* Space and comments: one token, for a comment may part two others. */
-static int
-jm_css_skip_space(jm_css_t *css)
+/* 4.3.2 */
+static void
+jm_css_skip_comments(jm_css_t *css)
 {
-    const u_char *start;
-
-    start = css->pos;
-
-    for (;;) {
-        if (css->pos < css->end && jm_css_space(*css->pos)) {
-            css->pos++;
-            continue;
-        }
-
-        if (jm_css_peek(css, 0) != '/' || jm_css_peek(css, 1) != '*') {
-            return css->pos != start;
-        }
+    while (jm_css_peek(css, 0) == '/' && jm_css_peek(css, 1) == '*') {
 
         for (css->pos += 2; css->pos < css->end; css->pos++) {
             if (jm_css_peek(css, 0) == '*' && jm_css_peek(css, 1) == '/') {
@@ -391,6 +382,27 @@ jm_css_skip_space(jm_css_t *css)
                 break;
             }
         }
+    }
+}
+
+
+static int
+jm_css_ahead(jm_css_t *css, const char *word)
+{
+    return (size_t) (css->end - css->pos) >= strlen(word)
+           && memcmp(css->pos, word, strlen(word)) == 0;
+}
+
+
+void
+jm_css_init(jm_css_t *css, jm_arena_t *arena, jm_str_t source)
+{
+    memset(css, 0, sizeof(jm_css_t));
+    css->arena = arena;
+
+    if (source.len != 0) {
+        css->pos = source.data;
+        css->end = source.data + source.len;
     }
 }
 
@@ -403,10 +415,7 @@ jm_css_next(jm_css_t *css)
 
     memset(&css->token, 0, sizeof(jm_css_token_t));
 
-    if (jm_css_skip_space(css)) {
-        css->token.kind = JM_CSS_SPACE;
-        return;
-    }
+    jm_css_skip_comments(css);
 
     if (css->pos == css->end) {
         css->token.kind = JM_CSS_EOF;
@@ -414,6 +423,15 @@ jm_css_next(jm_css_t *css)
     }
 
     c = *css->pos;
+
+    if (jm_css_space(c)) {
+        while (css->pos < css->end && jm_css_space(*css->pos)) {
+            css->pos++;
+        }
+
+        css->token.kind = JM_CSS_SPACE;
+        return;
+    }
 
     if (c == '"' || c == '\'') {
         jm_css_string(css);
@@ -425,8 +443,20 @@ jm_css_next(jm_css_t *css)
         return;
     }
 
+    if (jm_css_ahead(css, "-->")) {
+        css->pos += 3;
+        css->token.kind = JM_CSS_CDC;
+        return;
+    }
+
     if (jm_css_ident_at(css, 0)) {
         jm_css_ident(css);
+        return;
+    }
+
+    if (jm_css_ahead(css, "<!--")) {
+        css->pos += 4;
+        css->token.kind = JM_CSS_CDO;
         return;
     }
 
@@ -435,6 +465,7 @@ jm_css_next(jm_css_t *css)
     {
         css->pos++;
         css->token.kind = JM_CSS_HASH;
+        css->token.id = jm_css_ident_at(css, 0) != 0;
         css->token.text = jm_css_name(css);
         return;
     }
@@ -449,4 +480,13 @@ jm_css_next(jm_css_t *css)
     css->pos++;
     css->token.kind = JM_CSS_DELIM;
     css->token.delim = c;
+}
+
+
+void
+jm_css_next_solid(jm_css_t *css)
+{
+    do {
+        jm_css_next(css);
+    } while (css->token.kind == JM_CSS_SPACE);
 }

@@ -6,10 +6,11 @@
 
 #include "css_value.h"
 
-#include "jm_utf8.h"
+#include "css_write.h"
 
-#define JM_CSS_MAX_IDENT  64
-#define JM_CSS_MAX_STRING 128
+#define JM_CSS_MAX_IDENT   64
+#define JM_CSS_MAX_STRING  128
+#define JM_CSS_MAX_CONTENT 20
 
 typedef struct {
     const char *name;
@@ -52,8 +53,24 @@ static const char *const jm_css_functions[] = { "rgb",
                                                 "fit-content",
                                                 NULL };
 
+/* Those of them that give a number. */
 static const char *const jm_css_math[] = { "calc", "min", "max", "clamp",
                                            NULL };
+
+/* Where a number is limited, so are those a calculation begins with. */
+#define JM_CSS_LIMITED                                                        \
+    (JM_CSS_MARGIN | JM_CSS_FONT_SIZE | JM_CSS_LINE_HEIGHT | JM_CSS_OFFSET    \
+     | JM_CSS_NEAR)
+
+/* A value on its way. */
+typedef struct {
+    jm_css_t      *css;
+    jm_css_info_t *info;
+    jm_buf_t      *out;
+    size_t         start;
+    unsigned       rules[JM_CSS_MAX_NESTING + 1]; /* of each open bracket */
+    size_t         depth;
+} jm_css_output_t;
 
 static const char *const jm_css_displays[] = { "block",
                                                "inline",
@@ -81,6 +98,11 @@ static const char *const jm_css_displays[] = { "block",
                                                "unset",
                                                NULL };
 
+static const char *const jm_css_contents[] = {
+    "none",          "normal",         "open-quote", "close-quote",
+    "no-open-quote", "no-close-quote", NULL
+};
+
 /* "absolute", "fixed" and "sticky" could cover what is not of the mail. */
 static const char *const jm_css_positions[] = { "static", "relative", NULL };
 
@@ -98,102 +120,6 @@ jm_css_in(jm_str_t str, const char *const *words)
     }
 
     return 0;
-}
-
-
-/* Names and strings: everything but letters and digits as `\hex `. */
-static void
-jm_css_write_escaped(jm_buf_t *out, jm_str_t str, const char *plain)
-{
-    size_t        len;
-    uint32_t      c;
-    const u_char *p, *end;
-
-    if (str.len == 0) {
-        return;
-    }
-
-    p = str.data;
-    end = p + str.len;
-
-    while (p < end) {
-        len = jm_utf8_decode(p, end, &c);
-
-        if (len == 0) {
-            len = 1;
-            c = 0xFFFD;
-        }
-
-        if (c < 0x80
-            && (jm_css_digit((u_char) c) || (c | 0x20) - 'a' < 26u
-                || (c != 0 && strchr(plain, (int) c) != NULL)))
-        {
-            jm_buf_addc(out, (int) c);
-        } else {
-            jm_buf_printf(out, "\\%x ", c);
-        }
-
-        p += len;
-    }
-}
-
-
-/* An identifier so written reads as the same identifier. */
-static void
-jm_css_write_ident(jm_buf_t *out, jm_str_t name)
-{
-    jm_str_t rest;
-
-    rest = name;
-
-    /* a digit in front, or behind one "-", would begin a number */
-    if (rest.len >= 2 && rest.data[0] == '-' && jm_css_digit(rest.data[1])) {
-        jm_buf_addc(out, '-');
-        rest.data++;
-        rest.len--;
-    }
-
-    if (rest.len == 1 && rest.data == name.data && rest.data[0] == '-') {
-        jm_buf_adds(out, "\\2d ");
-        return;
-    }
-
-    if (rest.len != 0 && jm_css_digit(rest.data[0])) {
-        jm_buf_printf(out, "\\%x ", rest.data[0]);
-        rest.data++;
-        rest.len--;
-    }
-
-    jm_css_write_escaped(out, rest, "-_");
-}
-
-
-/* Up to four decimals, no exponent. */
-static void
-jm_css_write_number(jm_buf_t *out, double number)
-{
-    int  digits;
-    long n;
-
-    n = (long) (number * 10000 + (number < 0 ? -0.5 : 0.5));
-
-    if (n < 0) {
-        jm_buf_addc(out, '-');
-        n = -n;
-    }
-
-    jm_buf_printf(out, "%ld", n / 10000);
-    n %= 10000;
-
-    if (n == 0) {
-        return;
-    }
-
-    for (digits = 4; n % 10 == 0; digits--) {
-        n /= 10;
-    }
-
-    jm_buf_printf(out, ".%0*ld", digits, n);
 }
 
 
@@ -246,7 +172,7 @@ jm_css_write_dimension(jm_css_t *css, jm_buf_t *out, unsigned rules)
         low = (css->token.kind == JM_CSS_PERCENTAGE) ? -20 : -200;
     }
 
-    if (rules & JM_CSS_OFFSET) {
+    if (rules & (JM_CSS_OFFSET | JM_CSS_NEAR)) {
         low = (css->token.kind == JM_CSS_PERCENTAGE) ? -20 : -200;
         high = -low;
     }
@@ -320,7 +246,8 @@ jm_css_write_word(jm_css_t *css, jm_buf_t *out, unsigned rules)
         || (word.len >= 2 && word.data[0] == '-' && word.data[1] == '-')
         || ((rules & JM_CSS_DISPLAY) && !jm_css_in(word, jm_css_displays))
         || ((rules & JM_CSS_POSITION) && !jm_css_in(word, jm_css_positions))
-        || ((rules & JM_CSS_OVERFLOW) && !jm_css_in(word, jm_css_overflows)))
+        || ((rules & JM_CSS_OVERFLOW) && !jm_css_in(word, jm_css_overflows))
+        || ((rules & JM_CSS_CONTENT) && !jm_css_in(word, jm_css_contents)))
     {
         return -1;
     }
@@ -331,148 +258,218 @@ jm_css_write_word(jm_css_t *css, jm_buf_t *out, unsigned rules)
 }
 
 
-static void
-jm_css_note_url(jm_css_info_t *info, jm_str_t url)
-{
-    if (info->nurls < JM_CSS_MAX_URLS) {
-        info->urls[info->nurls++] = url;
-    }
-}
-
-
-/*
- * url(…) in either form.  Returns 0 if the declaration may stand without it,
- * as a background may; the token behind it is not yet read.
- */
+/* Text that CSS puts into a page is no longer than a bullet or a quote. */
 static int
-jm_css_drop_url(jm_css_t *css, jm_css_info_t *info, unsigned rules)
+jm_css_write_text(jm_css_t *css, jm_buf_t *out, unsigned rules)
 {
-    info->dropped++;
+    size_t   i, n;
+    jm_str_t text;
 
-    if (css->token.kind == JM_CSS_URL) {
-        jm_css_note_url(info, css->token.text);
-        return (rules & JM_CSS_BACKGROUND) ? 0 : -1;
+    text = css->token.text;
+    n = 0;
+
+    for (i = 0; i < text.len; i++) {
+        n += (text.data[i] & 0xC0) != 0x80;
     }
 
-    /* url("…") */
-    do {
-        jm_css_next(css);
-
-        if (css->token.kind == JM_CSS_STRING) {
-            jm_css_note_url(info, css->token.text);
-
-        } else if (css->token.kind != JM_CSS_SPACE) {
-            break;
-        }
-
-    } while (1);
-
-    return (jm_css_is_delim(css, ')') && (rules & JM_CSS_BACKGROUND)) ? 0 : -1;
-}
-
-
-static int
-jm_css_write_function(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out,
-                      unsigned rules)
-{
-    jm_str_t name;
-
-    name = css->token.text;
-
-    if (!jm_css_in(name, jm_css_functions)) {
-        info->dropped++;
-        return -1;
-    }
-
-    /* arithmetic would get round a limit */
-    if (rules != JM_CSS_GENERAL && rules != JM_CSS_BACKGROUND
-        && jm_css_in(name, jm_css_math))
+    if (!(rules & JM_CSS_STRINGS) || n > JM_CSS_MAX_STRING
+        || ((rules & JM_CSS_CONTENT) && n > JM_CSS_MAX_CONTENT))
     {
         return -1;
     }
 
-    jm_css_write_escaped(out, name, "-");
-    jm_buf_addc(out, '(');
+    jm_css_write_string(out, text);
 
     return 0;
 }
 
 
-/* One token of a value; `depth` counts open parentheses. */
+/*
+ * url(…) in either form: what it names goes into the report.  Returns 0 if the
+ * declaration may stand without it, as a background may: then the current
+ * token is the last one of the URL.
+ */
 static int
-jm_css_write_token(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out,
-                   unsigned rules, int *depth)
+jm_css_drop_url(jm_css_output_t *o)
 {
-    switch (css->token.kind) {
+    unsigned  rules;
+    jm_css_t *css;
+    jm_str_t  url;
 
-    case JM_CSS_IDENT:
-        return jm_css_write_word(css, out,
-                                 *depth == 0 ? rules : JM_CSS_GENERAL);
+    css = o->css;
+    rules = o->rules[o->depth];
+    url = css->token.text;
+    o->info->dropped++;
 
-    case JM_CSS_NUMBER:
-    case JM_CSS_PERCENTAGE:
-    case JM_CSS_DIMENSION:
-        return jm_css_write_dimension(css, out, rules);
+    if (css->token.kind == JM_CSS_FUNCTION) {
+        jm_css_next_solid(css);
 
-    case JM_CSS_HASH:
-        return jm_css_write_hash(css, out);
-
-    case JM_CSS_STRING:
-        if (!(rules & JM_CSS_STRINGS)
-            || css->token.text.len > JM_CSS_MAX_STRING) {
+        if (css->token.kind != JM_CSS_STRING) {
             return -1;
         }
 
-        jm_buf_addc(out, '"');
-        jm_css_write_escaped(out, css->token.text, " .,-_");
-        jm_buf_addc(out, '"');
+        url = css->token.text;
+        jm_css_next_solid(css);
+
+        if (!jm_css_is_delim(css, ')')) {
+            return -1;
+        }
+    }
+
+    if (o->info->nurls < JM_CSS_MAX_URLS) {
+        o->info->urls[o->info->nurls++] = url;
+    }
+
+    if (rules & JM_CSS_BACKGROUND) {
+        jm_buf_adds(o->out, "none");
+    }
+
+    return (rules & (JM_CSS_BACKGROUND | JM_CSS_LIST_IMAGE)) ? 0 : -1;
+}
+
+
+static int
+jm_css_open(jm_css_output_t *o, unsigned rules)
+{
+    if (o->depth == JM_CSS_MAX_NESTING) {
+        return -1;
+    }
+
+    o->rules[++o->depth] = rules;
+    jm_buf_addc(o->out, '(');
+
+    return 0;
+}
+
+
+static int
+jm_css_write_function(jm_css_output_t *o)
+{
+    int      math;
+    jm_str_t name;
+    unsigned rules;
+
+    name = o->css->token.text;
+    rules = o->rules[o->depth];
+    math = jm_css_in(name, jm_css_math);
+
+    if (!jm_css_in(name, jm_css_functions)) {
+        o->info->dropped++;
+        return -1;
+    }
+
+    /* a sum of what is within a limit may be beyond it */
+    if ((rules & JM_CSS_LIMITED) && jm_css_is(name, "calc")) {
+        return -1;
+    }
+
+    jm_css_write_escaped(o->out, name, "-");
+
+    return jm_css_open(o, math ? rules & JM_CSS_LIMITED : JM_CSS_GENERAL);
+}
+
+
+static int
+jm_css_write_delim(jm_css_output_t *o)
+{
+    unsigned rules;
+
+    rules = o->rules[o->depth];
+
+    switch (o->css->token.delim) {
+
+    case ',':
+        jm_buf_addc(o->out, ',');
         return 0;
 
-    case JM_CSS_FUNCTION:
-        if (++*depth > JM_CSS_MAX_NESTING) {
+    case '/':
+    case '+':
+    case '-':
+    case '*':
+        if (o->depth == 0 ? o->css->token.delim != '/'
+                          : (rules & JM_CSS_LIMITED) != 0) {
             return -1;
         }
 
-        return jm_css_write_function(css, info, out, rules);
+        jm_buf_addc(o->out, o->css->token.delim);
+        return 0;
 
-    case JM_CSS_DELIM:
-        break;
+    case '(':
+        return (o->depth == 0) ? -1 : jm_css_open(o, rules);
+
+    case ')':
+        if (o->depth == 0) {
+            return -1;
+        }
+
+        jm_buf_addc(o->out, ')');
+        o->depth--;
+        return 0;
 
     default:
         return -1;
     }
+}
 
-    switch (css->token.delim) {
 
-    case ',':
-    case '/':
-        jm_buf_addc(out, css->token.delim);
-        return 0;
+static int
+jm_css_write_token(jm_css_output_t *o)
+{
+    unsigned  rules;
+    jm_css_t *css;
 
-    case '+':
-    case '-':
-    case '*':
-        if (*depth == 0) {
-            return -1;
-        }
+    css = o->css;
+    rules = o->rules[o->depth];
 
-        jm_buf_addc(out, css->token.delim);
-        return 0;
+    switch (css->token.kind) {
 
-    case '(':
-        if (*depth == 0 || ++*depth > JM_CSS_MAX_NESTING) {
-            return -1;
-        }
+    case JM_CSS_IDENT:
+        return jm_css_write_word(css, o->out, rules);
 
-        jm_buf_addc(out, '(');
-        return 0;
+    case JM_CSS_NUMBER:
+    case JM_CSS_PERCENTAGE:
+    case JM_CSS_DIMENSION:
+        return jm_css_write_dimension(css, o->out, rules);
 
-    case ')':
-        jm_buf_addc(out, ')');
-        return (--*depth < 0) ? -1 : 0;
+    case JM_CSS_HASH:
+        return jm_css_write_hash(css, o->out);
+
+    case JM_CSS_STRING:
+        return jm_css_write_text(css, o->out, rules);
+
+    case JM_CSS_URL:
+        return jm_css_drop_url(o);
+
+    case JM_CSS_FUNCTION:
+        return jm_css_is(css->token.text, "url") ? jm_css_drop_url(o)
+                                                 : jm_css_write_function(o);
+
+    case JM_CSS_DELIM:
+        return jm_css_write_delim(o);
+
+    default:
+        return -1;
+    }
+}
+
+
+/* A space between two tokens, where one of them is no bracket or comma. */
+static void
+jm_css_write_gap(jm_css_output_t *o)
+{
+    u_char last;
+
+    if (o->out->len == o->start) {
+        return;
     }
 
-    return -1;
+    last = o->out->data[o->out->len - 1];
+
+    if (last != ',' && last != '(' && !jm_css_is_delim(o->css, ',')
+        && !jm_css_is_delim(o->css, ')'))
+    {
+        jm_buf_addc(o->out, ' ');
+    }
 }
 
 
@@ -480,9 +477,7 @@ jm_css_write_token(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out,
 static int
 jm_css_important(jm_css_t *css, jm_buf_t *out)
 {
-    do {
-        jm_css_next(css);
-    } while (css->token.kind == JM_CSS_SPACE);
+    jm_css_next_solid(css);
 
     if (css->token.kind != JM_CSS_IDENT
         || !jm_css_is(css->token.text, "important"))
@@ -491,68 +486,54 @@ jm_css_important(jm_css_t *css, jm_buf_t *out)
     }
 
     jm_buf_adds(out, " !important");
+    jm_css_next_solid(css);
 
-    do {
-        jm_css_next(css);
-    } while (css->token.kind == JM_CSS_SPACE);
-
-    return (css->token.kind == JM_CSS_EOF || jm_css_is_delim(css, ';')) ? 0
-                                                                        : -1;
+    return jm_css_is_end(css) ? 0 : -1;
 }
 
 
 int
 jm_css_value(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out, unsigned rules)
 {
-    int    depth;
-    u_char last;
-    size_t start;
+    size_t          before, behind;
+    jm_css_output_t o;
 
-    depth = 0;
-    start = out->len;
+    o.css = css;
+    o.info = info;
+    o.out = out;
+    o.start = out->len;
+    o.rules[0] = rules;
+    o.depth = 0;
 
     for (/* void */; css->token.kind != JM_CSS_EOF; jm_css_next(css)) {
         if (css->token.kind == JM_CSS_SPACE) {
             continue;
         }
 
-        if (depth == 0 && jm_css_is_delim(css, ';')) {
+        if (o.depth == 0 && jm_css_is_end(css)) {
             break;
         }
 
-        if (depth == 0 && jm_css_is_delim(css, '!')) {
-            return (out->len == start || jm_css_important(css, out) != 0) ? -1
-                                                                          : 0;
+        if (o.depth == 0 && jm_css_is_delim(css, '!')) {
+            return (out->len == o.start) ? -1 : jm_css_important(css, out);
         }
 
-        if (css->token.kind == JM_CSS_URL
-            || (css->token.kind == JM_CSS_FUNCTION
-                && jm_css_is(css->token.text, "url")))
-        {
-            if (jm_css_drop_url(css, info, depth == 0 ? rules : JM_CSS_GENERAL)
-                != 0) {
-                return -1;
-            }
+        before = out->len;
+        jm_css_write_gap(&o);
+        behind = out->len;
 
-            continue;
-        }
-
-        last = (out->len == start) ? ',' : out->data[out->len - 1];
-
-        if (last != ',' && last != '(' && !jm_css_is_delim(css, ',')
-            && !jm_css_is_delim(css, ')'))
-        {
-            jm_buf_addc(out, ' ');
-        }
-
-        if (jm_css_write_token(css, info, out, rules, &depth) != 0) {
+        if (jm_css_write_token(&o) != 0) {
             return -1;
+        }
+
+        if (out->len == behind) {
+            out->len = before;
         }
     }
 
-    while (depth-- > 0) {
+    while (o.depth-- > 0) {
         jm_buf_addc(out, ')');
     }
 
-    return (out->len == start) ? -1 : 0;
+    return (out->len == o.start) ? -1 : 0;
 }

@@ -21,19 +21,22 @@ enum jm_css_rule {
     JM_CSS_FONT_SIZE = 2,   /* at most 200px */
     JM_CSS_LINE_HEIGHT = 4, /* at most 10 */
     JM_CSS_STRINGS = 8,     /* strings are values */
-    JM_CSS_BACKGROUND = 16, /* an image is left out, the rest kept */
+    JM_CSS_BACKGROUND = 16, /* an image becomes "none", the rest is kept */
     JM_CSS_OFFSET = 32, /* counts only with position: relative, up to 200px */
     JM_CSS_POSITION = 64,
     JM_CSS_DISPLAY = 128,
-    JM_CSS_OVERFLOW = 256
+    JM_CSS_OVERFLOW = 256,
+    JM_CSS_LIST_IMAGE = 512, /* an image is left out, the rest kept */
+    JM_CSS_CONTENT = 1024,   /* short strings, and words by list */
+    JM_CSS_NEAR = 2048       /* within 200px of its element */
 };
 
 /*
- * Appends the value that begins at the current token, up to its `;` or the
- * end; tokens parted by one space, but for commas and the inside of
- * parentheses.  `rules` are bits of jm_css_rule.  Returns 0, or -1 if the
- * declaration is to be dropped: then the buffer and the place in the source
- * mean nothing.  What would have been fetched is added to `info`.
+ * Appends the value that begins at the current token, up to its `;`, the
+ * `}` of its block or the end; tokens parted by one space, but for commas and
+ * the inside of parentheses.  `rules` are bits of jm_css_rule.  Returns 0, or
+ * -1 if the declaration is to be dropped: then the buffer and the place in the
+ * source mean nothing.  What would have been fetched is added to `info`.
  */
 int jm_css_value(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out,
                  unsigned rules);

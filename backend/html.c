@@ -50,14 +50,17 @@ void
 jm_html_clean(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
               jm_html_cid_pt cid, void *data, const jm_sender_t *sender)
 {
-    xmlNode    *body;
-    jm_writer_t w;
+    xmlNode     *body;
+    jm_blocks_t *blocks;
+    jm_writer_t  w;
 
     source = jm_html_source(out, arena, source);
     out->sender = sender;
-    body = jm_tree_build(out, arena, source);
+    blocks = jm_arena_alloc(arena, sizeof(jm_blocks_t));
+    body = jm_tree_build(out, arena, source, blocks);
 
     jm_writer_init(&w, out, arena, source.len);
+    jm_judge_blocks(&w, body, blocks);
     w.cid = cid;
     w.cid_data = data;
     jm_judge_tree(&w, body);

@@ -8,9 +8,11 @@
 #include "html_image.h"
 #include "html_link.h"
 #include "html_pixel.h"
+#include "html_report.h"
 #include "html_str.h"
 #include "html_style.h"
 #include "html_text.h"
+#include "html_value.h"
 
 #define JM_HTML_PIECE 4096
 
@@ -171,21 +173,79 @@ jm_judge_text(jm_writer_t *w, jm_str_t text)
 }
 
 
+void
+jm_judge_blocks(jm_writer_t *w, xmlNode *body, const jm_blocks_t *blocks)
+{
+    size_t         i;
+    jm_props_t     props;
+    jm_css_scope_t scope;
+
+    memset(&scope, 0, sizeof(jm_css_scope_t));
+    jm_attr_read(&props, body);
+
+    if (props.prop[JM_ATTR_class] != NULL) {
+        scope.class_names = props.prop[JM_ATTR_class]->raw;
+    }
+
+    if (props.prop[JM_ATTR_id] != NULL) {
+        scope.id = props.prop[JM_ATTR_id]->raw;
+    }
+
+    w->sheet = jm_arena_alloc(w->arena, sizeof(jm_sheet_t));
+    jm_sheet_init(w->sheet, w->arena, &scope);
+
+    for (i = 0; i < blocks->n; i++) {
+        jm_sheet_add(w->sheet, blocks->source[i], blocks->media[i]);
+    }
+
+    w->out->removed.style += w->sheet->dropped;
+    w->out->cut |= w->sheet->cut;
+
+    for (i = 0; i < w->sheet->nurls; i++) {
+        jm_report_background(w->out, w->arena, "css", w->sheet->urls[i]);
+    }
+}
+
+
+/* The wrapper: the body with another name, and the mail's sheet. */
 static void
 jm_judge_body(jm_writer_t *w, xmlNode *body)
 {
+    jm_buf_t   names;
+    jm_str_t   sheet;
     jm_props_t props;
 
     jm_attr_read(&props, body);
     jm_attr_style(w, &props, JM_TAG_body);
     jm_attr_background(w, &props);
 
+    jm_buf_init(&names, w->arena, SIZE_MAX);
+
+    if (props.prop[JM_ATTR_class] != NULL) {
+        jm_value_class(&names, props.prop[JM_ATTR_class]->raw);
+    }
+
     props.prop[JM_ATTR_bgcolor] = NULL;
     props.prop[JM_ATTR_class] = NULL;
 
-    jm_buf_adds(&w->html, "<div class=\"jm-body\"");
+    jm_buf_adds(&w->html, "<div class=\"jm-body");
+
+    if (names.len != 0) {
+        jm_buf_addc(&w->html, ' ');
+        jm_write_escaped(w, jm_buf_str(&names), 1);
+    }
+
+    jm_buf_addc(&w->html, '"');
     jm_attr_write(w, &props);
     jm_buf_addc(&w->html, '>');
+
+    sheet = jm_buf_str(&w->sheet->out);
+
+    if (sheet.len != 0) {
+        jm_buf_adds(&w->html, "<style>");
+        jm_buf_add(&w->html, sheet.data, sheet.len);
+        jm_buf_adds(&w->html, "</style>");
+    }
 }
 
 

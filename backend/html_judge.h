@@ -8,7 +8,11 @@
 #ifndef JM_HTML_JUDGE_H
 #define JM_HTML_JUDGE_H
 
+#include "html_tree.h"
 #include "html_write.h"
+
+/* Reads the style blocks; before the tree. */
+void jm_judge_blocks(jm_writer_t *w, xmlNode *body, const jm_blocks_t *blocks);
 
 /* Writes the body as our wrapper, with all that may stay in it. */
 void jm_judge_tree(jm_writer_t *w, xmlNode *body);

@@ -25,15 +25,15 @@ jm_style_is_zero(const jm_look_t *look, jm_look_field_t field)
 
 
 /* "12" or "12px"; a percentage is not known. */
-static int
-jm_style_attribute(const jm_prop_t *prop)
+static void
+jm_style_hint(jm_look_t *look, jm_look_field_t field, const jm_prop_t *prop)
 {
     char  *end, text[16];
     long   n;
     size_t len;
 
-    if (prop == NULL) {
-        return JM_STYLE_UNKNOWN;
+    if (prop == NULL || look->rank[field] != 0) {
+        return;
     }
 
     len = prop->raw.len < sizeof(text) ? prop->raw.len : sizeof(text) - 1;
@@ -42,11 +42,12 @@ jm_style_attribute(const jm_prop_t *prop)
 
     n = strtol(text, &end, 10);
 
-    if (end == text || *end == '%' || n < 0 || n > 10000) {
-        return JM_STYLE_UNKNOWN;
+    if (end == text || n < 0 || n > 10000) {
+        return;
     }
 
-    return (int) n;
+    look->value[field] = (*end == '%') ? JM_LOOK_OTHER : (int) n;
+    look->rank[field] = 1;
 }
 
 
@@ -104,15 +105,64 @@ jm_style_read(jm_style_t *style, jm_tag_t tag, const jm_look_t *look)
 }
 
 
+static jm_str_t
+jm_style_raw(const jm_prop_t *prop)
+{
+    jm_str_t none;
+
+    memset(&none, 0, sizeof(jm_str_t));
+
+    return (prop == NULL) ? none : prop->raw;
+}
+
+
+/*
+ * What a media query changes where it holds: `look` with it, read again.
+ */
+static void
+jm_style_sometimes(jm_style_t *style, jm_tag_t tag, const jm_look_t *look,
+                   const jm_look_t *sometimes)
+{
+    jm_look_t  both;
+    jm_style_t other;
+
+    memset(&other, 0, sizeof(jm_style_t));
+    both = *look;
+    jm_look_merge(&both, sometimes);
+    jm_style_read(&other, tag, &both);
+
+    style->may_be_shown = style->hidden && !other.hidden;
+    style->may_be_larger = (other.width != style->width
+                            && (other.width == JM_STYLE_UNKNOWN
+                                || other.width > style->width))
+                           || (other.height != style->height
+                               && (other.height == JM_STYLE_UNKNOWN
+                                   || other.height > style->height));
+}
+
+
 void
 jm_style_of(jm_style_t *style, jm_writer_t *w, jm_tag_t tag,
             const jm_props_t *props)
 {
-    jm_look_t        look;
+    jm_str_t         class_names, id;
+    jm_look_t        look, sometimes;
     const jm_prop_t *prop;
 
     memset(style, 0, sizeof(jm_style_t));
     memset(&look, 0, sizeof(jm_look_t));
+    memset(&sometimes, 0, sizeof(jm_look_t));
+
+    if (w->sheet != NULL) {
+        class_names = jm_style_raw(props->prop[JM_ATTR_class]);
+        id = jm_style_raw(props->prop[JM_ATTR_id]);
+        jm_css_rules_find(&w->sheet->rules, tag, class_names, id, &look,
+                          &sometimes);
+    }
+
+    /* size attributes are styles that any other outranks */
+    jm_style_hint(&look, JM_LOOK_WIDTH, props->prop[JM_ATTR_width]);
+    jm_style_hint(&look, JM_LOOK_HEIGHT, props->prop[JM_ATTR_height]);
 
     prop = props->prop[JM_ATTR_style];
 
@@ -122,11 +172,5 @@ jm_style_of(jm_style_t *style, jm_writer_t *w, jm_tag_t tag,
 
     jm_style_read(style, tag, &look);
 
-    if (look.rank[JM_LOOK_WIDTH] == 0) {
-        style->width = jm_style_attribute(props->prop[JM_ATTR_width]);
-    }
-
-    if (look.rank[JM_LOOK_HEIGHT] == 0) {
-        style->height = jm_style_attribute(props->prop[JM_ATTR_height]);
-    }
+    jm_style_sometimes(style, tag, &look, &sometimes);
 }

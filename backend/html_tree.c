@@ -7,6 +7,8 @@
 
 #include "html_tree_private.h"
 
+#include <strings.h>
+
 #include "html_doctype.h"
 #include "html_str.h"
 
@@ -194,10 +196,6 @@ jm_tree_count(jm_tree_t *tree, jm_tag_t tag)
         removed->script++;
         break;
 
-    case JM_TAG_style:
-        removed->style++;
-        break;
-
     case JM_TAG_form:
     case JM_TAG_input:
     case JM_TAG_button:
@@ -239,17 +237,71 @@ jm_tree_count(jm_tree_t *tree, jm_tag_t tag)
 }
 
 
-/* Raw text is dropped with its tags; that of a textarea is shown. */
-static void
-jm_tree_raw(jm_tree_t *tree, jm_tag_t tag)
+/*
+ * Is this style element's text to be applied?  Not where it is of another
+ * language, or in what is dropped.
+ */
+static int
+jm_tree_is_sheet(jm_tree_t *tree, jm_token_t *token)
 {
-    jm_token_t token;
+    size_t          i;
+    const jm_str_t *type;
+
+    type = jm_token_find(token, "type");
+
+    if (type != NULL && type->len != 0
+        && (type->len != 8
+            || strncasecmp((char *) type->data, "text/css", 8) != 0))
+    {
+        return 0;
+    }
+
+    for (i = 1; i < tree->nopen; i++) {
+        if (jm_tags[tree->open[i].tag].action == TREE) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * Raw text is dropped with its tags; that of a textarea is shown, that of a
+ * style block kept for later.
+ */
+static void
+jm_tree_raw(jm_tree_t *tree, jm_tag_t tag, jm_token_t *start)
+{
+    jm_str_t        none;
+    jm_token_t      token;
+    jm_blocks_t    *blocks;
+    const jm_str_t *media;
+
+    blocks = NULL;
+    memset(&none, 0, sizeof(jm_str_t));
+    media = &none;
+
+    if (tag == JM_TAG_style && tree->blocks->n < JM_HTML_MAX_BLOCKS
+        && jm_tree_is_sheet(tree, start))
+    {
+        blocks = tree->blocks;
+        media = jm_token_find(start, "media");
+    }
+
+    if (blocks != NULL) {
+        blocks->media[blocks->n] = (media == NULL) ? none : *media;
+    }
 
     jm_tokenizer_next(&tree->tokenizer, &token);
 
     if (token.kind == JM_TOKEN_TEXT) {
         if (tag == JM_TAG_textarea) {
             jm_tree_characters(tree, token.text);
+        }
+
+        if (blocks != NULL) {
+            blocks->source[blocks->n++] = token.text;
         }
 
         jm_tokenizer_next(&tree->tokenizer, &token);
@@ -313,7 +365,9 @@ jm_tree_is_wrapper(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
 
     class_name = jm_token_find(token, "class");
 
-    return class_name != NULL && jm_str_is(*class_name, "jm-body");
+    return class_name != NULL && class_name->len >= 7
+           && memcmp(class_name->data, "jm-body", 7) == 0
+           && (class_name->len == 7 || class_name->data[7] == ' ');
 }
 
 
@@ -345,7 +399,7 @@ jm_tree_start_token(jm_tree_t *tree, jm_token_t *token)
     }
 
     if (jm_tags[tag].action == RAW) {
-        jm_tree_raw(tree, tag);
+        jm_tree_raw(tree, tag, token);
         return;
     }
 
@@ -391,7 +445,8 @@ jm_tree_end_token(jm_tree_t *tree, jm_token_t *token)
 
 
 xmlNode *
-jm_tree_build(jm_html_t *out, jm_arena_t *arena, jm_str_t source)
+jm_tree_build(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
+              jm_blocks_t *blocks)
 {
     jm_tree_t *tree;
     jm_token_t token;
@@ -401,6 +456,8 @@ jm_tree_build(jm_html_t *out, jm_arena_t *arena, jm_str_t source)
     tree = jm_arena_alloc(arena, sizeof(jm_tree_t));
     tree->arena = arena;
     tree->out = out;
+    tree->blocks = blocks;
+    blocks->n = 0;
     tree->doc = xmlNewDoc((const xmlChar *) "1.0");
     tree->body = jm_tree_element(tree, JM_TAG_body, NULL);
     xmlDocSetRootElement(tree->doc, tree->body);

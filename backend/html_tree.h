@@ -17,10 +17,20 @@
 #include "html.h"
 #include "html_node.h"
 
+#define JM_HTML_MAX_BLOCKS 256
+
+/* The style blocks that are met, with the attribute `media` of each. */
+typedef struct {
+    jm_str_t source[JM_HTML_MAX_BLOCKS];
+    jm_str_t media[JM_HTML_MAX_BLOCKS];
+    size_t   n;
+} jm_blocks_t;
+
 /*
  * Returns the body.  Counts in out->removed what does not get in, and sets
  * out->cut at a limit.  `source` went through jm_html_preprocess().
  */
-xmlNode *jm_tree_build(jm_html_t *out, jm_arena_t *arena, jm_str_t source);
+xmlNode *jm_tree_build(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
+                       jm_blocks_t *blocks);
 
 #endif /* JM_HTML_TREE_H */

@@ -39,6 +39,7 @@ typedef struct {
     jm_arena_t    *arena;
     jm_html_t     *out;
     xmlDoc        *doc;
+    jm_blocks_t   *blocks;
     xmlNode       *body;
     size_t         nodes;
     jm_open_t      open[JM_HTML_MAX_DEPTH]; /* the first one is the body */

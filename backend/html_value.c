@@ -17,8 +17,7 @@
 #define JM_HTML_PREFIX "jm-1-"
 
 
-/* A class or id of the mail's, in our name space. */
-static int
+int
 jm_value_name(jm_buf_t *buf, jm_str_t name)
 {
     size_t i, prefix;

@@ -17,6 +17,9 @@
 /* The value of an attribute as its row says; -1 drops the attribute. */
 int jm_value(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info);
 
+/* A class or id in our name space. */
+int jm_value_name(jm_buf_t *buf, jm_str_t name);
+
 /* Class names in our name space, with a space between. */
 int jm_value_class(jm_buf_t *buf, jm_str_t raw);
 

@@ -9,6 +9,7 @@
 #ifndef JM_HTML_WRITE_H
 #define JM_HTML_WRITE_H
 
+#include "css_sheet.h"
 #include "html.h"
 #include "html_node.h"
 #include "text.h"
@@ -41,6 +42,7 @@ typedef struct {
     jm_pixels_t   *pixels;
     jm_url_t       link;
     jm_buf_t       link_text;
+    jm_sheet_t    *sheet; /* of the mail's style blocks; NULL: none */
     jm_html_cid_pt cid;
     void          *cid_data;
 } jm_writer_t;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "css_check.h"
 #include "html.h"
 #include "html_table.h"
 
@@ -111,13 +112,46 @@ fuzz_tag(jm_str_t html, size_t i)
 }
 
 
+/* The one style block, behind the wrapper's start tag. */
+static size_t
+fuzz_style(jm_str_t html, size_t i)
+{
+    size_t   start;
+    jm_str_t css;
+
+    start = i + 7;
+
+    for (i = start; i < html.len && html.data[i] != '<'; i++) {
+        /* void */
+    }
+
+    if (html.len - i < 8 || memcmp(html.data + i, "</style>", 8) != 0) {
+        fuzz_fail("style", html);
+    }
+
+    css.data = html.data + start;
+    css.len = i - start;
+    css_check(css, 1);
+
+    return i + 7;
+}
+
+
 static void
 fuzz_grammar(jm_str_t html)
 {
-    size_t i;
+    size_t i, tags;
+
+    tags = 0;
 
     for (i = 0; i < html.len; i++) {
-        if (html.data[i] == '<') {
+        if (tags == 1 && html.len - i > 7
+            && memcmp(html.data + i, "<style>", 7) == 0) {
+            i = fuzz_style(html, i);
+            tags++;
+
+        } else if (html.data[i] == '<') {
+            tags++;
             i = fuzz_tag(html, i + 1);
 
         } else if (html.data[i] == '>') {

@@ -32,14 +32,17 @@ static const css_case_t cases[] = {
     { "width:calc(1px + 2px", "width:calc(1px + 2px)" },
 
     /* nothing that fetches, in whatever spelling */
-    { "background:url(http://a/)", "" },
+    { "background:url(http://a/)", "background:none" },
     { "background:#fff url(http://a/) no-repeat",
-      "background:#fff no-repeat" },
-    { "background:#fff url( 'http://a/' )", "background:#fff" },
-    { "background-image:url(x)", "" },
-    { "background-image:u\\72l(x)", "" },
-    { "background-image:\\75 rl(x)", "" },
-    { "background-image:URL(x)", "" },
+      "background:#fff none no-repeat" },
+    { "background:#fff url( 'http://a/' )", "background:#fff none" },
+    { "background:url(a), url(b) red", "background:none,none red" },
+    { "background:red url('a' b)", "" },
+    { "background:linear-gradient(url(a),red)", "" },
+    { "background-image:url(x)", "background-image:none" },
+    { "background-image:u\\72l(x)", "background-image:none" },
+    { "background-image:\\75 rl(x)", "background-image:none" },
+    { "background-image:URL(x)", "background-image:none" },
     { "background:red url(a b)", "" },
     { "background:red image-set('x' 1x)", "" },
     { "background:red -webkit-image-set('x' 1x)", "" },
@@ -49,6 +52,7 @@ static const css_case_t cases[] = {
     { "background:element(#x)", "" },
     { "background:paint(x)", "" },
     { "list-style-image:url(x)", "" },
+    { "list-style:url(x) square inside", "list-style:square inside" },
     { "content:url(x)", "" },
     { "cursor:url(x),auto", "" },
     { "filter:url(#x)", "" },
@@ -57,7 +61,7 @@ static const css_case_t cases[] = {
     { "clip-path:url(#x)", "" },
     { "behavior:url(x)", "" },
     { "-moz-binding:url(x)", "" },
-    { "color:red;background:url(x;color:blue", "color:red" },
+    { "color:red;background:url(x;color:blue", "color:red;background:none" },
     { "font-family:url(x)", "" },
 
     /* nor a value from elsewhere */
@@ -87,6 +91,14 @@ static const css_case_t cases[] = {
     { "color:red !wrong", "" },
     { "color:red !important x", "" },
 
+    /* an end where browsers see one (tried in Chromium) */
+    { "x{color:red}padding:0;margin:0", "margin:0" },
+    { "@media x{a:b} padding:0", "padding:0" },
+    { "*zoom{x:y}padding:0;margin:0", "margin:0" },
+    { "--x:{a;b};padding:0", "padding:0" },
+    { "}padding:0;margin:0", "margin:0" },
+    { "margin:1px\\;padding:0", "" },
+
     /* names and strings */
     { "font-family:\"a</style>b\"", "font-family:\"a\\3c \\2f style\\3e b\"" },
     { "font-family:'a\"b\\'c'", "font-family:\"a\\22 b\\27 c\"" },
@@ -94,6 +106,7 @@ static const css_case_t cases[] = {
       "ber",
       "font-family:\\dc ber" },
     { "font-family:a\\<b", "font-family:a\\3c b" },
+    { "font-family:a\\3c  b", "font-family:a\\3c  b" },
     { "font-family:\\31 a", "font-family:\\31 a" },
     { "font-family:'x\\\ny'", "font-family:\"xy\"" },
 
@@ -120,6 +133,14 @@ static const css_case_t cases[] = {
     { "width:5quux", "" },
     { "color:#12345", "" },
     { "animation:x 1s", "" },
+    { "box-shadow:0 0 0 9999px rgb(250 250 250 / 50%)",
+      "box-shadow:0 0 0 200px rgb(250 250 250 / 50%)" },
+    { "font-size:clamp(16px,5vw,999px)", "font-size:clamp(16px,5vw,200px)" },
+    { "font-size:min(10px*99,999px)", "" },
+    { "content:'\xE2\x80\xA2'", "content:\"\\2022 \"" },
+    { "content:'123456789012345678901'", "" },
+    { "content:attr(title)", "" },
+    { "content:counter(x)", "" },
 };
 
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "html.h"
+#include "html_judge.h"
 #include "html_style.h"
 #include "html_tree.h"
 
@@ -41,18 +42,20 @@ teardown(void **state)
 static jm_style_t
 style_of(const char *html)
 {
-    xmlNode    *node;
+    xmlNode    *node, *body;
     jm_html_t   out;
     jm_props_t  props;
     jm_style_t  style;
     jm_str_t    source;
     jm_writer_t w;
+    jm_blocks_t blocks;
 
     jm_arena_reset(arena);
     memset(&out, 0, sizeof(out));
     source.data = (u_char *) html;
     source.len = strlen(html);
-    node = jm_tree_build(&out, arena, source);
+    node = jm_tree_build(&out, arena, source, &blocks);
+    body = node;
     jm_writer_init(&w, &out, arena, source.len);
 
     for (;;) {
@@ -74,6 +77,7 @@ style_of(const char *html)
         node = (node->children != NULL) ? node->children : node->next;
     }
 
+    jm_judge_blocks(&w, body, &blocks);
     jm_attr_style(&w, &props, 0);
     jm_style_of(&style, &w, jm_node_tag(node), &props);
 
