@@ -21,8 +21,15 @@
 #define NGX_HTTP_JUNKMAIL_EXPIRY_MIN 60 /* of an address, seconds */
 
 typedef struct {
-    ngx_flag_t               api;            /* junkmail_api */
-    ngx_flag_t               registration;   /* junkmail_registration, on */
+    ngx_flag_t api;          /* junkmail_api */
+    ngx_flag_t registration; /* junkmail_registration, on */
+    ngx_junkmail_rate_conf_t
+              registration_rate; /* …_registration_rate, 10r/h */
+    ngx_int_t quota_emails;      /* junkmail_quota_*, of new accounts: 1000 */
+    off_t     quota_bytes;       /* 250m */
+    ngx_int_t quota_addresses;   /* 100 */
+    ngx_int_t quota_address_emails;          /* 0: no limit of its own */
+    off_t     quota_address_bytes;           /* 0: no limit of its own */
     ngx_junkmail_rate_conf_t account_rate;   /* junkmail_account_rate_limit,
                                                 600r/m; limit 0: off */
     ngx_junkmail_rate_conf_t rate;           /* junkmail_rate_limit, 100r/m */

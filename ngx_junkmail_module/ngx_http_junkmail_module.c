@@ -130,6 +130,42 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
       ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_junkmail_loc_conf_t, registration), NULL },
 
+    { ngx_string("junkmail_registration_rate"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_junkmail_rate_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, registration_rate), NULL },
+
+    { ngx_string("junkmail_quota_emails"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, quota_emails), NULL },
+
+    { ngx_string("junkmail_quota_bytes"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, quota_bytes), NULL },
+
+    { ngx_string("junkmail_quota_addresses"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, quota_addresses), NULL },
+
+    { ngx_string("junkmail_quota_address_emails"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, quota_address_emails), NULL },
+
+    { ngx_string("junkmail_quota_address_bytes"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, quota_address_bytes), NULL },
+
     { ngx_string("junkmail_account_rate_limit"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_TAKE1,
@@ -593,6 +629,12 @@ ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf)
      */
 
     jlcf->registration = NGX_CONF_UNSET;
+    jlcf->registration_rate.period = NGX_CONF_UNSET;
+    jlcf->quota_emails = NGX_CONF_UNSET;
+    jlcf->quota_bytes = NGX_CONF_UNSET;
+    jlcf->quota_addresses = NGX_CONF_UNSET;
+    jlcf->quota_address_emails = NGX_CONF_UNSET;
+    jlcf->quota_address_bytes = NGX_CONF_UNSET;
     jlcf->account_rate.period = NGX_CONF_UNSET;
     jlcf->rate.period = NGX_CONF_UNSET;
     jlcf->default_expiry = NGX_CONF_UNSET;
@@ -614,6 +656,16 @@ ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t *clcf;
 
     ngx_conf_merge_value(conf->registration, prev->registration, 1);
+    ngx_junkmail_merge_rate_value(conf->registration_rate,
+                                  prev->registration_rate, 10, 3600);
+    ngx_conf_merge_value(conf->quota_emails, prev->quota_emails, 1000);
+    ngx_conf_merge_off_value(conf->quota_bytes, prev->quota_bytes,
+                             250 * 1024 * 1024);
+    ngx_conf_merge_value(conf->quota_addresses, prev->quota_addresses, 100);
+    ngx_conf_merge_value(conf->quota_address_emails,
+                         prev->quota_address_emails, 0);
+    ngx_conf_merge_off_value(conf->quota_address_bytes,
+                             prev->quota_address_bytes, 0);
     ngx_junkmail_merge_rate_value(conf->account_rate, prev->account_rate, 600,
                                   60);
     ngx_junkmail_merge_rate_value(conf->rate, prev->rate, 100, 60);

@@ -13,9 +13,6 @@
 #include "ngx_junkmail_stats.h"
 
 
-#define NGX_JUNKMAIL_API_ACCOUNTS        10 /* an hour and client address */
-#define NGX_JUNKMAIL_API_ACCOUNTS_PERIOD 3600
-
 /* When the reaper first looks after an account, as daily from then on. */
 #define NGX_JUNKMAIL_API_DAY ((int64_t) 24 * 3600 * 1000)
 
@@ -37,6 +34,7 @@ static void      ngx_junkmail_account_due(ngx_http_request_t      *r,
 static void      ngx_junkmail_domains_got(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx,
                                           redisReply              *reply);
+static ngx_str_t ngx_junkmail_account_number(ngx_http_request_t *r, int64_t n);
 static ngx_str_t ngx_junkmail_account_member(ngx_http_request_t      *r,
                                              ngx_http_junkmail_ctx_t *ctx);
 
@@ -51,8 +49,9 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     u_char              net[sizeof("account net ") + NGX_JUNKMAIL_CLIENT_ID];
     int64_t             now;
     ngx_int_t           rc;
-    ngx_str_t           client, member, argv[1];
+    ngx_str_t           client, member, argv[6];
     ngx_junkmail_rate_t rate;
+    ngx_junkmail_rate_conf_t     *limit;
     ngx_http_junkmail_loc_conf_t *jlcf;
 
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
@@ -65,9 +64,11 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
     client.data = net;
     client.len = ngx_junkmail_client_id(r->connection->sockaddr, last) - net;
 
-    if (ngx_junkmail_rate(&client, NGX_JUNKMAIL_API_ACCOUNTS,
-                          NGX_JUNKMAIL_API_ACCOUNTS_PERIOD, &rate)
-        != NGX_OK)
+    limit = &jlcf->registration_rate;
+
+    if (limit->limit != 0
+        && ngx_junkmail_rate(&client, limit->limit, limit->period, &rate)
+               != NGX_OK)
     {
         return ngx_http_junkmail_limited(r, &rate);
     }
@@ -86,6 +87,11 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
 
     argv[0].data = (u_char *) id;
     argv[0].len = JM_UUID_LEN;
+    argv[1] = ngx_junkmail_account_number(r, jlcf->quota_emails);
+    argv[2] = ngx_junkmail_account_number(r, jlcf->quota_bytes);
+    argv[3] = ngx_junkmail_account_number(r, jlcf->quota_addresses);
+    argv[4] = ngx_junkmail_account_number(r, jlcf->quota_address_emails);
+    argv[5] = ngx_junkmail_account_number(r, jlcf->quota_address_bytes);
 
     /* What is due comes first, so that no account is ever forgotten. */
 
@@ -94,10 +100,17 @@ ngx_junkmail_api_account_create(ngx_http_request_t      *r,
 
     if (rc == NGX_OK) {
         rc = ngx_junkmail_api_write(r, ngx_junkmail_account_created,
-                                    "jm_account_create", NULL, 1, argv);
+                                    "jm_account_create", NULL, 6, argv);
     }
 
     return ngx_junkmail_api_wait_write(r, rc);
+}
+
+
+static ngx_str_t
+ngx_junkmail_account_number(ngx_http_request_t *r, int64_t n)
+{
+    return ngx_junkmail_api_printf(r, NGX_INT64_LEN, "%L", n);
 }
 
 

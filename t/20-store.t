@@ -189,7 +189,8 @@ subtest 'accounts' => sub {
         'creation in ISO 8601');
     is_deeply([@$a{qw(addresses emails bytes)}], [0, 0, 0], 'counters');
     is_deeply($a->{quota},
-        { addresses => 100, emails => 1000, bytes => 250 * 1024 * 1024 },
+        { addresses => 100, emails => 1000, bytes => 250 * 1024 * 1024,
+            addressEmails => 0, addressBytes => 0 },
         'quota');
 
     is(fcall('jm_account_get', $K, sha256_hex('other'))->[0],
@@ -417,6 +418,18 @@ subtest 'delivery' => sub {
     like(deliver(4, [[id(105), id(10)]]), qr/exists/, 'id in use');
     like(deliver(4, [[id(106), id(10)], [id(107), id(10)]]), qr/twice/,
         'one mail for an address');
+
+    my $alice = address(id(10));
+    for (['maxAddressEmails', $alice->{total}],
+        ['maxAddressBytes', cmd('HGET', "$K:addr:" . id(10), 'bytes')])
+    {
+        my ($field, $limit) = @$_;
+        cmd('HSET', $K, $field, $limit);
+        is(fcall('jm_rcpt_check', $K, id(10))->[0], 'FULL', $field);
+        cmd('HSET', $K, $field, $limit + 1);
+        is(fcall('jm_rcpt_check', $K, id(10))->[0], 'OK', 'not yet');
+        cmd('HSET', $K, $field, 0);
+    }
 
     cmd('HSET', $K, 'maxEmails', 1);
     is(deliver(5, [[id(106), id(10)]])->[1], id(106), 'quota never refuses');
@@ -867,7 +880,7 @@ sleep 1.1;
 my $B     = 'jm:{' . 'b' x 22 . '}';
 my $C     = 'jm:{' . 'c' x 22 . '}';
 my %call  = (
-    jm_account_create  => [$B, $KEY, id(1)],
+    jm_account_create  => [$B, $KEY, id(1), 10, 1000, 5, 0, 0],
     jm_account_get     => [$K, $KEY],
     jm_account_delete  => [$K, $KEY],
     jm_key_list        => [$K, $KEY],

@@ -42,6 +42,8 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
   jm:{<A>}                  hash   state         active, deleted
                                    created, seen (last change by a client)
                                    maxEmails, maxBytes, maxAddresses
+                                   maxAddressEmails, maxAddressBytes: of one
+                                           address; 0: no limit of its own
                                    emails, bytes (the bin included)
                                    addresses     neither expired nor deleted
                                    held          of these, for a domain
@@ -140,9 +142,9 @@ local LIST_BODIES = 4 * 1024 * 1024
 local WINDOW = 256 * 1024        -- larger values lie in a key of their own
 local LOG_LENGTH = '1000'
 
-local MAX_EMAILS = 1000
-local MAX_BYTES = 250 * 1024 * 1024
-local MAX_ADDRESSES = 100
+-- The quota of an account opened without one: emails, bytes, addresses; emails
+-- and bytes of one address (0: no limit of its own).
+local QUOTA = {1000, 250 * 1024 * 1024, 100, 0, 0}
 local MAX_KEYS = 50
 local KEPT_ADDRESSES = 10        -- expired ones included: times the quota
 local FULL_PERCENT = 85          -- of maxmemory: no new accounts
@@ -634,8 +636,8 @@ end
 -- Records -------------------------------------------------------------------
 
 local ACCOUNT_NUMBERS = {
-    'created', 'maxEmails', 'maxBytes', 'maxAddresses', 'emails', 'bytes',
-    'addresses', 'held'
+    'created', 'maxEmails', 'maxBytes', 'maxAddresses', 'maxAddressEmails',
+    'maxAddressBytes', 'emails', 'bytes', 'addresses', 'held'
 }
 local ACCOUNT_FIELDS = joined({'state'}, ACCOUNT_NUMBERS)
 
@@ -869,9 +871,16 @@ local function store_is_full()
 end
 
 
-local function account_create(account, hash, id)
+local function account_create(account, hash, id, ...)
     local name = account_key(account)
     local at = now()
+    local quota = {...}
+
+    if #quota == 0 then
+        quota = QUOTA
+    elseif #quota ~= #QUOTA then
+        fail('jm_account_create: wrong number of arguments')
+    end
 
     if holds(name, 'hash') then
         return {'EXISTS'}
@@ -885,8 +894,9 @@ local function account_create(account, hash, id)
     holds(key(account, 'key', hash), 'hash')
 
     call('HSET', name, 'state', 'active', 'created', int(at), 'seen', int(at),
-        'maxEmails', MAX_EMAILS, 'maxBytes', MAX_BYTES,
-        'maxAddresses', MAX_ADDRESSES,
+        'maxEmails', quota[1], 'maxBytes', quota[2],
+        'maxAddresses', quota[3],
+        'maxAddressEmails', quota[4], 'maxAddressBytes', quota[5],
         'emails', 0, 'bytes', 0, 'addresses', 0)
     call('SADD', key(account, 'keys'), hash)
     call('HSET', key(account, 'key', hash), 'id', id, 'name', 'default',
@@ -896,8 +906,10 @@ local function account_create(account, hash, id)
 end
 
 
--- hash of its first key, id of that key -> OK, created · EXISTS · STORE_FULL
-define('jm_account_create', {}, 'account', {'hash', 'uuid'}, account_create)
+-- hash of its first key, id of that key, its quota as in QUOTA or nothing
+-- -> OK, created · EXISTS · STORE_FULL
+define('jm_account_create', {}, 'account', {'hash', 'uuid', 'count*'},
+    account_create)
 
 
 local function account_get(account)
@@ -911,7 +923,9 @@ local function account_get(account)
             .. ',"bytes":' .. int(a.bytes)
             .. ',"quota":{"addresses":' .. int(a.maxAddresses)
             .. ',"emails":' .. int(a.maxEmails)
-            .. ',"bytes":' .. int(a.maxBytes) .. '}}'
+            .. ',"bytes":' .. int(a.maxBytes)
+            .. ',"addressEmails":' .. int(a.maxAddressEmails)
+            .. ',"addressBytes":' .. int(a.maxAddressBytes) .. '}}'
     }
 end
 
@@ -1502,7 +1516,10 @@ local function rcpt_check(account, id)
         return {'STOPPED'}
     end
 
-    if a.emails >= a.maxEmails or a.bytes >= a.maxBytes then
+    if a.emails >= a.maxEmails or a.bytes >= a.maxBytes
+        or (a.maxAddressEmails > 0 and address.total >= a.maxAddressEmails)
+        or (a.maxAddressBytes > 0 and address.bytes >= a.maxAddressBytes)
+    then
         return {'FULL'}
     end
 
