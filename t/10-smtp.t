@@ -1,5 +1,11 @@
 # The SMTP dialogue: greeting, EHLO, sequence, parameters, replies, pipelining,
 # STARTTLS, limits, what no client should send, and the access log.
+#
+# The numbers are those of a receiving server's duties, in all of t/1*.t and
+# t/unit/test_session.c: 1 greeting, 2 clients that leave or speak otherwise,
+# 3 early talkers, 4 to 6 EHLO and verbs, 7 to 15 MAIL and RCPT, 16 to 22 DATA,
+# 23 SIZE, 24 PIPELINING, 25 STARTTLS, 26 ENHANCEDSTATUSCODES, 27 SMTPUTF8,
+# 28 CHUNKING, 29 no DSN, 30 LIMITS, 31 AUTH, VRFY and the rest.
 
 use strict;
 use warnings;
@@ -7,6 +13,7 @@ use warnings;
 use lib 't/lib';
 use JunkMail::LMTP;
 use JunkMail::Test;
+use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -43,7 +50,7 @@ sub session
     return $s;
 }
 
-subtest 'greeting, EHLO, HELO' => sub {
+subtest '1, 4, 5, 6: greeting, EHLO, HELO' => sub {
     my $s = $jm->smtp;
     is($s->banner, "220 mx.junkmail.test ESMTP JunkMail\r\n", 'banner');
 
@@ -69,7 +76,7 @@ subtest 'greeting, EHLO, HELO' => sub {
     ok($s->eof, 'closed after QUIT');
 };
 
-subtest 'sequence' => sub {
+subtest '11: sequence' => sub {
     my $s = $jm->smtp;
     dialogue($s,
         'MAIL FROM:<>'   => '503 5\.5\.1',
@@ -99,7 +106,7 @@ subtest 'sequence' => sub {
     );
 };
 
-subtest 'other verbs' => sub {
+subtest '6, 31: other verbs' => sub {
     dialogue(session(),
         'NOOP whatever  '  => '250 2\.0\.0',
         'noop'             => '250 2\.0\.0',
@@ -124,7 +131,7 @@ subtest 'other verbs' => sub {
     );
 };
 
-subtest 'MAIL' => sub {
+subtest '7, 8, 12, 14, 23, 29: MAIL' => sub {
     my @cases = (
         'MAIL FROM:<a@b.example>'                 => '250 2\.1\.0',
         'MAIL FROM:<a@b.example> BODY=8BITMIME SIZE=100' => '250 2\.1\.0',
@@ -155,7 +162,7 @@ subtest 'MAIL' => sub {
     }
 };
 
-subtest 'RCPT' => sub {
+subtest '7, 8, 9, 15: RCPT' => sub {
     my $id      = substr $me->{key}, 8, 22;
     my $stopped = $jm->address($me, alias => 'stopped');
     $redis->cmd('HSET', "jm:{$id}:addr:$stopped->{id}",
@@ -206,7 +213,7 @@ subtest 'RCPT' => sub {
     dialogue($s, 'RCPT TO:<postmaster>' => '250 2\.1\.5');
 };
 
-subtest 'pipelining' => sub {
+subtest '24: pipelining' => sub {
     my $s = session();
     my $group = "RSET\r\nMAIL FROM:<a\@b.example>\r\n"
         . "RCPT TO:<$to>\r\nRCPT TO:<no\@junkmail.test>\r\n"
@@ -246,7 +253,7 @@ subtest 'pipelining' => sub {
     is(scalar(grep { /^250/ } map { $s->reply } 1 .. $n), $n, "$n replies");
 };
 
-subtest 'STARTTLS' => sub {
+subtest '25: STARTTLS' => sub {
     my $s = session();
     dialogue($s, 'STARTTLS now' => '501 5\.5\.4');
     is($s->starttls, "220 2.0.0 Ready to start TLS\r\n", 'ready for TLS');
@@ -294,7 +301,7 @@ subtest 'STARTTLS' => sub {
     $s->close;
 };
 
-subtest 'strange clients' => sub {
+subtest '2, 10: strange clients' => sub {
     my $s = $jm->smtp;
     like($s->cmd('GET / HTTP/1.1'), qr/^554 5\.5\.1/, 'HTTP');
     ok($s->eof, 'closed');
@@ -343,7 +350,7 @@ subtest 'strange clients' => sub {
     like($s->reply, qr/^250 /, 'NOOP too');
 };
 
-subtest 'limits' => sub {
+subtest '13, 17, 30: limits' => sub {
     my $s = session();
     dialogue($s, ('BOGUS' => '500') x 7, 'BOGUS' => '421 4\.7\.0');
     ok($s->eof, 'closed after too many errors');
@@ -385,6 +392,83 @@ subtest 'limits' => sub {
     my $took = time() - $started;
     ok($took > 1.5 && $took < 2.9, "after 2 s, whatever trickles in ($took)");
     ok($s->eof, 'closed');
+};
+
+subtest '4, 30: what EHLO says is so' => sub {
+    my @lines = split /\r\n/, $jm->smtp->cmd('EHLO x');
+    my ($name, @keywords) = map { /^250[ -](\S+)/ ? $1 : "bad: $_" } @lines;
+    is($name, 'mx.junkmail.test', 'our name first');
+    my %seen;
+    $seen{ uc $_ }++ for @keywords;
+    is(scalar(grep { $_ > 1 } values %seen), 0, 'no keyword twice');
+    is(scalar(grep { !/^[A-Z0-9][A-Z0-9-]*$/ } @keywords), 0, 'keywords');
+    is(scalar(grep { length > 510 } @lines), 0, 'short lines');
+    like($lines[-1], qr/^250 /, 'the last line is marked');
+    ok($seen{$_}, $_) for qw(PIPELINING SIZE STARTTLS ENHANCEDSTATUSCODES
+        8BITMIME SMTPUTF8 CHUNKING LIMITS);
+    ok(!$seen{$_}, "no $_") for qw(AUTH DSN BINARYMIME XCLIENT VRFY ETRN);
+};
+
+subtest '10: lengths' => sub {
+    my $label  = 'd' x 61 . '.';
+    my $domain = $label x 3 . 'e' x 61;    # 247 octets
+    my $local  = 'l' x 64;
+    my $path   = substr($local, 0, 256 - 2 - 1 - length $domain) . "\@$domain";
+
+    my @cases = (
+        "MAIL FROM:<$local\@b.example>"       => '250',
+        "MAIL FROM:<l$local\@b.example>"      => '501 5\.1\.7',
+        "MAIL FROM:<$path>"                   => '250',
+        "MAIL FROM:<$local\@$domain.$domain>" => '501 5\.1\.7',
+    );
+    while (my ($line, $expected) = splice @cases, 0, 2) {
+        dialogue(session(), $line => $expected);
+    }
+
+    # A line may be 2,048 octets long: the path is far from its end.
+    dialogue(session(), 'MAIL FROM:<' . '@r.example,' x 100 . 'x' => '501',
+        'MAIL FROM:' . ' ' x 1500 . '<a@b.example> SIZE=00000000000000000100'
+        . ' BODY=8BITMIME SMTPUTF8' => '250');
+};
+
+subtest '8: an address is what it says unquoted' => sub {
+    my $s = session();
+    dialogue($s,
+        'MAIL FROM:<"q\\"u\\\\o>te @x"@b.example>'  => '250 2\.1\.0',
+        'RCPT TO:<"some\\one"@junkmail.test>'       => '250 2\.1\.5',
+        'RCPT TO:<"SOMEONE"@JunkMail.Test>'         => '250 2\.1\.5',
+        'RCPT TO:<"some one"@junkmail.test>'        => '550 5\.1\.1',
+        'RCPT TO:<"someone@junkmail.test>'          => '501 5\.1\.3',
+        'RCPT TO:<some"one"@junkmail.test>'         => '501 5\.1\.3',
+        'RCPT TO:<"someone"x@junkmail.test>'        => '501 5\.1\.3',
+        "RCPT TO:<\"some\tone\"\@junkmail.test>"    => '501 5\.1\.3',
+        'DATA'                                      => '354',
+    );
+    $lmtp->clear;
+    $s->send("S: x\r\n\r\n.\r\n");
+    like($s->reply, qr/^250/, 'accepted');
+    my ($seen) = $lmtp->seen(1);
+    like($seen->{mail}, qr/^MAIL FROM:<"q\\"u\\\\o>te \@x"\@b\.example>/,
+        'handed over as written');
+    like($seen->{message}, qr/^Return-Path: <"q\\"u\\\\o>te \@x"\@b\.example>\r$/m,
+        'Return-Path, too');
+};
+
+subtest '2: clients that leave' => sub {
+    my $all = "EHLO x\r\nMAIL FROM:<a\@b.example>\r\nRCPT TO:<$to>\r\n"
+        . "BDAT 3\r\na\r\nRSET\r\nMAIL FROM:<>\r\nRCPT TO:<$to>\r\nDATA\r\n"
+        . "S: x\r\n\r\nbody\r\n";
+    for my $at (0 .. length $all) {
+        my $s = $jm->smtp(silent => $at % 2);
+        # Every third resets the connection.
+        setsockopt($s->socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0)
+            if $at % 3 == 0;
+        $s->send(substr $all, 0, $at);
+        $s->close;
+    }
+    $lmtp->clear;
+    ok($jm->smtp->banner, 'at any octet');
+    is(scalar($lmtp->seen), 0, 'nothing is handed off');
 };
 
 subtest 'Redis away' => sub {

@@ -78,7 +78,7 @@ sub deliver
     return ($reply, $reply =~ /^250/ ? stored() : '');
 }
 
-subtest 'end of data' => sub {
+subtest '16, 21: end of data' => sub {
     my @cases = (
         [".\r\n",                      '',                 'empty'],
         ["\r\n.\r\n",                  "\r\n",             'an empty line'],
@@ -88,6 +88,8 @@ subtest 'end of data' => sub {
         ["a. \r\n. b\r\n.\r\n",        "a. \r\n b\r\n",    'dot and blank'],
         ["a\r\n.\t\r\n.\r\n",          "a\r\n\t\r\n",      'dot and tab'],
         ["\xff\x80\x01\x7f\r\n.\r\n",  "\xff\x80\x01\x7f\r\n", '8 bit'],
+        ['x' x 998 . "\r\n.\r\n",     'x' x 998 . "\r\n", '998 octets (10)'],
+        ['x' x 99_999 . "\r\n.\r\n",  'x' x 99_999 . "\r\n", 'a long line'],
     );
     for my $case (@cases) {
         my ($wire, $message, $name) = @$case;
@@ -98,7 +100,7 @@ subtest 'end of data' => sub {
     }
 };
 
-subtest 'split everywhere' => sub {
+subtest '16, 24: split everywhere' => sub {
     my $wire    = "S: x\r\n\r\n..a\r\n.b\r\n.\r\n";
     my $message = "S: x\r\n\r\n.a\r\nb\r\n";
 
@@ -134,7 +136,7 @@ subtest 'split everywhere' => sub {
     }
 };
 
-subtest 'refused' => sub {
+subtest '16, 19: refused' => sub {
     my @cases = (
         ["a\nb\r\n.\r\n",             'bare LF'],
         ["a\rb\r\n.\r\n",             'bare CR'],
@@ -147,6 +149,10 @@ subtest 'refused' => sub {
         ["a\r.\r\nMAIL FROM:<x\@y.example>\r\n.\r\n", 'CR.CRLF'],
         ["a\r\n.\r\r\nMAIL FROM:<x\@y.example>\r\n.\r\n", 'CRLF.CRCRLF'],
         ["a\r\n\0.\r\n.\r\n",         'NUL before the dot'],
+        ["a\r\n.\0\r\nMAIL FROM:<x\@y.example>\r\n.\r\n", 'NUL behind it'],
+        ["a\r\0\n.\r\0\nMAIL FROM:<x\@y.example>\r\n.\r\n", 'NUL in CRLF'],
+        ["a\r\n.\rMAIL FROM:<x\@y.example>\r\n.\r\n", 'CRLF.CR'],
+        ["a\n\r.\n\rMAIL FROM:<x\@y.example>\r\n.\r\n", 'LFCR.LFCR'],
     );
     for my $case (@cases) {
         my ($wire, $name) = @$case;
@@ -159,7 +165,7 @@ subtest 'refused' => sub {
     is(scalar($lmtp->seen), 0, 'the backend has seen none of it');
 };
 
-subtest 'size' => sub {
+subtest '23: size' => sub {
     my $max  = 2 * 1024 * 1024;
     my $line = ('x' x 998) . "\r\n";
     my $full = "S: x\r\n\r\n" . $line x int(($max - 8) / 1000);
@@ -192,7 +198,7 @@ subtest 'size' => sub {
     }
 };
 
-subtest 'hops' => sub {
+subtest '20: hops' => sub {
     my $hop = "Received: from x by y; z\r\n";
     my $s = session();
     my ($reply) = deliver($s, $hop x 100 . "\r\nbody\r\n.\r\n");
@@ -203,7 +209,7 @@ subtest 'hops' => sub {
     like($reply, qr/^250/, 'in the body they are text');
 };
 
-subtest 'trace header' => sub {
+subtest '20: trace header' => sub {
     my $s = $jm->smtp;
     $s->cmd("EHLO bad(name\@x");
     deliver($s, "S: x\r\n\r\n.\r\n");
@@ -234,7 +240,7 @@ subtest 'trace header' => sub {
         'both are handed over');
 };
 
-subtest 'cut off' => sub {
+subtest '18, 22: cut off' => sub {
     $lmtp->clear;
     my $s = session();
     ready($s);
@@ -263,7 +269,7 @@ subtest 'cut off' => sub {
     like(stored(), qr/^whole\r$/m, 'a client that left after the final dot');
 };
 
-subtest 'many on one connection' => sub {
+subtest '17: many on one connection' => sub {
     my $s = session();
     my $rss = sub {
         my ($pid) = $jm->nginx_workers;

@@ -22,6 +22,8 @@
 #define OPEN EHLO FROM TO
 #define SEEN "[from a@b.test][to o@y.test]"
 
+#define TEXT(name, text) text,
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* `codes` are the replies' first words; `events` what was asked for. */
@@ -359,6 +361,41 @@ test_dialogues(void **state)
 }
 
 
+/* 26: every 2xx, 4xx and 5xx has an enhanced code of its class but for the
+ * greeting and what EHLO is told; no line is longer than 512 octets, values
+ * left aside. */
+
+static void
+test_replies(void **state)
+{
+    int n;
+    char class, subject[4];
+    size_t                   i;
+    static const char *const texts[] = { JM_SESSION_REPLIES(TEXT) };
+
+    for (i = 0; i < COUNT(texts); i++) {
+        n = 0;
+
+        if (texts[i][0] == '%' || texts[i][0] == '3'
+            || strncmp(texts[i], "250 %", 5) == 0
+            || strncmp(texts[i], "220 %", 5) == 0)
+        {
+            continue;
+        }
+
+        if (sscanf(texts[i], "%*1[245]%*2[0-9] %c.%3[0-9].%*3[0-9]%n", &class,
+                   subject, &n)
+                != 2
+            || n < 9 || texts[i][n] != ' ' || class != texts[i][0])
+        {
+            fail_msg("%s", texts[i]);
+        }
+
+        assert_true(strlen(texts[i]) <= 510);
+    }
+}
+
+
 /* 24: all that is known leaves at once; a look-up does not part a group. */
 
 static void
@@ -636,11 +673,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dialogues),  cmocka_unit_test(test_one_write),
-        cmocka_unit_test(test_announced),  cmocka_unit_test(test_mailmax),
-        cmocka_unit_test(test_starttls),   cmocka_unit_test(test_counted),
-        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_xclient),
-        cmocka_unit_test(test_caller),
+        cmocka_unit_test(test_dialogues), cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_one_write), cmocka_unit_test(test_announced),
+        cmocka_unit_test(test_mailmax),   cmocka_unit_test(test_starttls),
+        cmocka_unit_test(test_counted),   cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_xclient),   cmocka_unit_test(test_caller),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
