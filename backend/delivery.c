@@ -16,6 +16,8 @@
 #include "message.h"
 #include "render.h"
 
+#define JM_DELIVERY_TO 1000 /* octets of an email's `to` */
+
 /* A transaction while it is worked on. */
 typedef struct {
     jm_transaction_t *transaction;
@@ -28,13 +30,14 @@ typedef struct {
     jm_rendered_for_t rendered[JM_DELIVERY_RECIPIENTS];
 } jm_delivery_work_t;
 
-static size_t jm_delivery_same(const jm_transaction_t *t, size_t n);
-static int    jm_delivery_open(const jm_delivery_work_t *w, size_t n);
-static int    jm_delivery_fit(jm_delivery_work_t *w);
-static int    jm_delivery_render(jm_delivery_work_t *w, int unparsed);
-static void   jm_delivery_make(jm_delivery_work_t *w, int unparsed);
-static void   jm_delivery_store(jm_delivery_work_t *w, size_t first);
-static void   jm_delivery_log(const jm_transaction_t *t, int64_t start);
+static size_t   jm_delivery_same(const jm_transaction_t *t, size_t n);
+static int      jm_delivery_open(const jm_delivery_work_t *w, size_t n);
+static int      jm_delivery_fit(jm_delivery_work_t *w);
+static int      jm_delivery_render(jm_delivery_work_t *w, int unparsed);
+static void     jm_delivery_make(jm_delivery_work_t *w, int unparsed);
+static jm_str_t jm_delivery_to(const jm_delivery_work_t *w, size_t n);
+static void     jm_delivery_store(jm_delivery_work_t *w, size_t first);
+static void     jm_delivery_log(const jm_transaction_t *t, int64_t start);
 
 
 void
@@ -291,12 +294,55 @@ jm_delivery_make(jm_delivery_work_t *w, int unparsed)
             continue;
         }
 
-        to.data = rcpt->to;
-        to.len = rcpt->to_len;
-
+        to = jm_delivery_to(w, i);
         jm_render_for(&w->rendered[i], &message, id, rcpt->where.address_id,
                       to, now);
     }
+}
+
+
+/* What the email of recipient `n` was sent to: a catch-all's, or an address
+   with several tags, may be more than one; each once, while there is room. */
+
+static jm_str_t
+jm_delivery_to(const jm_delivery_work_t *w, size_t n)
+{
+    size_t                       i, j, len;
+    u_char                       text[JM_DELIVERY_TO];
+    const jm_transaction_rcpt_t *one, *rcpts;
+
+    rcpts = w->transaction->rcpts;
+    len = 0;
+
+    for (i = n; i < w->transaction->nrcpts; i++) {
+        one = &rcpts[i];
+
+        if (w->same[i] != n || len + 2 + one->to_len > sizeof(text)) {
+            continue;
+        }
+
+        for (j = n; j < i; j++) {
+            if (w->same[j] == n && rcpts[j].to_len == one->to_len
+                && memcmp(rcpts[j].to, one->to, one->to_len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (j < i) {
+            continue;
+        }
+
+        if (len != 0) {
+            memcpy(text + len, ", ", 2);
+            len += 2;
+        }
+
+        memcpy(text + len, one->to, one->to_len);
+        len += one->to_len;
+    }
+
+    return jm_arena_str(w->arena, text, len);
 }
 
 

@@ -444,7 +444,7 @@ subtest 'several recipients' => sub {
     my $summary = $redis->cmd('HGET',
         "jm:{$me->{id}}:mail:" . id_of($replies[2]), 'summary');
     like($summary, qr/"subject":"hello"/, 'the summary has the subject');
-    like($summary, qr/"to":"two\@junkmail\.test"/, 'and the recipient');
+    like($summary, qr/"to":"two\@junkmail\.test, TWO\+x\@junkmail\.test"/, 'and the recipient');
 };
 
 subtest 'XRAW' => sub {

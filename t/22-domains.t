@@ -139,6 +139,17 @@ subtest 'catch-all' => sub {
     arrives('mine@all.test', $me, 'mine@all.test');
     is(scalar(emails($me, '&q=any.body')), 2, 'found by what it was sent to');
 
+    my @to = qw(one@all.test two+x@all.test one@all.test One@all.test);
+    like($jm->send_mail(\@to, "Subject: several\n\nx\n"), qr/^250 /, 'several');
+    my @several = grep { $_->{subject} eq 'several' } emails($me);
+    is(join(' | ', map { $_->{to} } @several),
+        'one@all.test, two+x@all.test, One@all.test',
+        'are one email, which names each once');
+    @to = map { "$_-" . 'x' x 50 . '@all.test' } 1 .. 30;
+    like($jm->send_mail(\@to, "Subject: many\n\nx\n"), qr/^250 /, 'many');
+    my ($many) = grep { $_->{subject} eq 'many' } emails($me);
+    is($many->{to}, join(', ', @to[0 .. 14]), 'as far as there is room');
+
     $redis->cmd('HSET', "jm:{$other->{id}}:addr:$b{expired}{id}", 'expires', 1);
     $jm->api(PATCH => "/addresses/$b{stopped}{id}", key => $other->{key},
         json => { isActive => JSON::PP::false });
@@ -167,7 +178,7 @@ subtest 'catch-all' => sub {
     rcpt_is('550 5.1.1', 'some@all.test');
     %a = addresses($me);
     ok(!$a{'*@all.test'}{isActive}, 'its address has stopped');
-    is($a{'*@all.test'}{total}, 8, 'and keeps its mail');
+    is($a{'*@all.test'}{total}, 10, 'and keeps its mail');
 
     command('domain set all.test --policy catch-all');
     %a = addresses($boss);

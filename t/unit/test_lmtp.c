@@ -334,7 +334,7 @@ test_two_accounts(void **state)
         assert_int_equal(last, cases[i].status);
         assert_int_equal(store.calls, cases[i].calls);
         assert_int_equal(store.nmails_a, 2);
-        assert_string_equal(store.to, "A1+Tag@x.test");
+        assert_string_equal(store.to, "A1+Tag@x.test, a1@x.test");
     }
 }
 
