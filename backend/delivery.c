@@ -374,6 +374,8 @@ jm_delivery_store(jm_delivery_work_t *w, size_t first)
     }
 
     delivery.delivery_id = t->did;
+    delivery.stamp = jm_message_stamp();
+    delivery.replaces = NULL;
     delivery.shared = &w->shared;
     delivery.mails = mails;
     delivery.nmails = n;

@@ -13,6 +13,7 @@
 #include "admin.h"
 #include "clean.h"
 #include "conf.h"
+#include "reclean.h"
 #include "supervisor.h"
 #include "trackers.h"
 
@@ -24,6 +25,8 @@ static const char jm_usage[] =
     "       junkmaild [-c FILE] -t               check the configuration\n"
     "       junkmaild [-c FILE] domain COMMAND   add, list, remove domains\n"
     "       junkmaild [-c FILE] account COMMAND  add an account\n"
+    "       junkmaild [-c FILE] reclean [--dry-run] [--account ID]\n"
+    "                                            clean stored mail anew\n"
     "       junkmaild [-c FILE] --clean [--html] clean the mail on standard\n"
     "                                            input: JSON, or the page\n"
     "       junkmaild -V                         print the version\n"
@@ -112,7 +115,8 @@ main(int argc, char **argv)
 
     if (html > clean || clean + test + (argc != 0) > 1
         || (argc != 0 && strcmp(argv[0], "domain") != 0
-            && strcmp(argv[0], "account") != 0))
+            && strcmp(argv[0], "account") != 0
+            && strcmp(argv[0], "reclean") != 0))
     {
         return jm_usage_error();
     }
@@ -131,6 +135,10 @@ main(int argc, char **argv)
     if (test) {
         printf("junkmaild: %s is fine\n", path);
         return 0;
+    }
+
+    if (argc != 0 && strcmp(argv[0], "reclean") == 0) {
+        return jm_reclean(&conf, argc, argv);
     }
 
     if (argc != 0) {

@@ -7,12 +7,15 @@
 
 #include "message.h"
 
+#include <stdio.h>
+
 #include "card.h"
 #include "charset.h"
 #include "extract.h"
 #include "html_report.h"
 #include "media.h"
 #include "mime.h"
+#include "trackers.h"
 
 #define JM_PREVIEW_CHARS 140
 
@@ -410,6 +413,18 @@ jm_message_read(jm_message_t *m, jm_arena_t *arena, jm_str_t raw)
     m->preview = jm_message_preview(arena, m->text);
     jm_extract_codes(m);
     jm_extract_links(m);
+}
+
+
+const char *
+jm_message_stamp(void)
+{
+    static char stamp[32];
+
+    snprintf(stamp, sizeof(stamp), "%d.%08x", JM_MESSAGE_VERSION,
+             (unsigned) jm_tracker_version());
+
+    return stamp;
 }
 
 

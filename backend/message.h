@@ -14,6 +14,9 @@
 
 #define JM_MAX_ATTACHMENTS 200
 
+/* Rises with every release that makes something else of the same mail. */
+#define JM_MESSAGE_VERSION 2
+
 /* Ceiling of the arena: one message, raw and in all its forms, takes about
  * eight times its size.  The rest of the address space that sandbox.c leaves
  * is the libraries'. */
@@ -65,6 +68,12 @@ typedef struct {
     jm_str_t *codes;
     size_t    ncodes;
 } jm_message_t;
+
+/*
+ * Which sanitiser and which lists these are: stored with the mail, so that
+ * `junkmaild reclean` finds what others have made.
+ */
+const char *jm_message_stamp(void);
 
 /*
  * Parses and cleans `raw`.  Never fails: what cannot be read is left empty

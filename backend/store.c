@@ -556,6 +556,45 @@ jm_store_deliver(jm_store_t *store, const jm_delivery_t *d,
 }
 
 
+jm_store_status_t
+jm_store_reclean(jm_store_t *store, const jm_delivery_t *d)
+{
+    size_t            pending;
+    jm_store_reply_t  reply;
+    jm_store_status_t status;
+
+    if (store->redis->err) {
+        return JM_STORE_DOWN;
+    }
+
+    pending = 0;
+    status = jm_store_each_ahead(store, d, d->mails, jm_store_write_ahead,
+                                 &pending);
+
+    if (status == JM_STORE_OK) {
+        status = jm_store_send_deliver(store, d);
+    }
+
+    if (status != JM_STORE_OK) {
+        return status;
+    }
+
+    status = jm_store_collect(store, pending + 1);
+
+    if (status == JM_STORE_OK) {
+        status = jm_store_values(store, &reply);
+    }
+
+    if (status == JM_STORE_OK && jm_store_is(&reply, 0, "OK")) {
+        return JM_STORE_OK;
+    }
+
+    jm_store_discard(store, d, NULL);
+
+    return status == JM_STORE_OK ? JM_STORE_UNKNOWN : status;
+}
+
+
 /* Calls `handler` for every value of the mail that has a key of its own. */
 static jm_store_status_t
 jm_store_each_ahead(jm_store_t *store, const jm_delivery_t *d,
@@ -781,7 +820,7 @@ jm_store_args_init(jm_store_args_t *args, const jm_delivery_t *d)
     const jm_rendered_t      *shared = d->shared;
     const jm_rendered_part_t *part;
 
-    n = 4 + 8 + shared->nparts + 5 * d->nmails;
+    n = 4 + 10 + shared->nparts + 5 * d->nmails;
     size = 8 * JM_NUMBER_MAX + jm_store_blob_size(&shared->bodies)
            + jm_store_blob_size(&shared->html);
 
@@ -814,7 +853,8 @@ jm_store_args_free(jm_store_args_t *args)
 }
 
 
-/* The arguments in the order that jm_email_deliver (junkmail.lua) takes. */
+/* The arguments in the order that jm_email_deliver and jm_email_reclean
+ * (junkmail.lua) take. */
 static void
 jm_store_args_fill(jm_store_args_t *args, const jm_delivery_t *d,
                    const char *key)
@@ -824,11 +864,17 @@ jm_store_args_fill(jm_store_args_t *args, const jm_delivery_t *d,
     const jm_rendered_for_t *r;
 
     jm_store_arg_cstr(args, "FCALL");
-    jm_store_arg_cstr(args, "jm_email_deliver");
+    jm_store_arg_cstr(args, d->replaces != NULL ? "jm_email_reclean"
+                                                : "jm_email_deliver");
     jm_store_arg_cstr(args, "1");
     jm_store_arg_cstr(args, key);
 
+    if (d->replaces != NULL) {
+        jm_store_arg_cstr(args, d->replaces);
+    }
+
     jm_store_arg_cstr(args, d->delivery_id);
+    jm_store_arg_cstr(args, d->stamp);
     jm_store_arg_number(args, shared->size);
     jm_store_arg_cstr(args, shared->has_attachments ? "1" : "0");
     jm_store_arg_number(args, shared->raw.data.len);

@@ -50,6 +50,8 @@ typedef struct {
 typedef struct {
     const char               *account;
     const char               *delivery_id; /* 32 hex digits */
+    const char               *stamp;       /* jm_message_stamp() */
+    const char               *replaces;    /* jm_store_reclean()'s email */
     const jm_rendered_t      *shared;
     const jm_delivery_mail_t *mails;
     size_t                    nmails;
@@ -87,6 +89,14 @@ jm_store_status_t jm_store_resolve(jm_store_t *store, jm_str_t key, int check,
  */
 jm_store_status_t jm_store_deliver(jm_store_t *store, const jm_delivery_t *d,
                                    jm_delivered_t *results);
+
+/*
+ * Puts what was made of an original anew in the place of what email
+ * d->replaces has, all or nothing; d->mails is one whose id is a new one, for
+ * what is written ahead, d->shared has no original.  JM_STORE_UNKNOWN when the
+ * email is gone.
+ */
+jm_store_status_t jm_store_reclean(jm_store_t *store, const jm_delivery_t *d);
 
 /* PING with the deadline: JM_STORE_OK when Redis answers and has our library.
  */

@@ -6,6 +6,7 @@
 #include "trackers.h"
 
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "lists.h"
 #include "rules.h"
@@ -30,6 +31,7 @@ typedef struct {
     jm_tracker_rule_t facts[JM_RULES_MAX];
     unsigned          line[JM_RULES_MAX];
     char             *text[2]; /* of the two files; the facts point into it */
+    uint32_t          version; /* CRC of the operator's rows */
 } jm_trackers_t;
 
 static jm_trackers_t *jm_trackers;
@@ -140,6 +142,7 @@ jm_tracker_load(const char *path)
         }
 
         t->text[1] = list.text;
+        t->version = crc32(0, (u_char *) list.next, strlen(list.next));
 
         if (jm_tracker_rows(t, &list) != 0) {
             jm_tracker_free(t);
@@ -162,6 +165,13 @@ jm_tracker_load(const char *path)
     jm_trackers = t;
 
     return 0;
+}
+
+
+uint32_t
+jm_tracker_version(void)
+{
+    return jm_trackers == NULL ? 0 : jm_trackers->version;
 }
 
 

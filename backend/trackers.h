@@ -9,6 +9,8 @@
 #ifndef JM_TRACKERS_H
 #define JM_TRACKERS_H
 
+#include <stdint.h>
+
 #include "jm_str.h"
 
 /* How much a match says (README, "Lists"). */
@@ -31,6 +33,9 @@ typedef struct {
  * is wrong; the table is then what it was.
  */
 int jm_tracker_load(const char *path);
+
+/* A number that changes with the rows of that file; 0 without one. */
+uint32_t jm_tracker_version(void);
 
 /* The same without a file, unless there is a table. */
 void jm_tracker_init(void);

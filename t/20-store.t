@@ -60,7 +60,7 @@ sub deliver {
     my @parts = @{ $d{parts} // [] };
 
     return fcall('jm_email_deliver', $K, sprintf('%032x', $did),
-        $d{size} // 1000, @parts ? 1 : 0, $d{raw} // 0,
+        $d{stamp} // '1.0', $d{size} // 1000, @parts ? 1 : 0, $d{raw} // 0,
         $d{bodies} // blob("bodies"), $d{html} // blob("html"),
         scalar @parts, @parts, scalar @$mails,
         map {
@@ -903,8 +903,14 @@ my %call  = (
     jm_address_delete  => [$K, $KEY, id(30)],
     jm_rcpt_check      => [$K, id(30)],
     jm_email_deliver   => [
-        $K, 'f' x 32, 1000, 0, 4, blob('b'), blob('h'), 0, 1, id(910), id(30),
+        $K, 'f' x 32, '2.0', 1000, 0, 4, blob('b'), blob('h'), 0, 1, id(910), id(30),
         'search', '"id":1', blob('d')
+    ],
+    jm_email_stale    => [$K, '2.0', id(1), 500],
+    jm_email_original => [$K, id(900)],
+    jm_email_reclean  => [
+        $K, id(900), 'f' x 32, '2.0', 1000, 0, 0, blob('b'), blob('h'), 0, 1,
+        id(911), id(30), 'search', '"id":1', blob('d')
     ],
     jm_email_list => [$K, $KEY, id(30), 'inbox', 9, 0, id(999), 1, 'secret'],
     jm_email_get  => [$K, $KEY, id(900)],
@@ -946,7 +952,9 @@ my %text = (
     jm_domain_route            => { 1 => 1 },
     jm_alias_check             => { 1 => 1 },
     jm_email_list              => { 8 => 1 },
-    jm_email_deliver           => { 11 => 1, 12 => 1 },
+    jm_email_deliver           => { 2 => 1, 12 => 1, 13 => 1 },
+    jm_email_stale             => { 1 => 1 },
+    jm_email_reclean           => { 3 => 1, 13 => 1, 14 => 1 },
 );
 
 for my $name (@functions) {

@@ -33,7 +33,7 @@ sub blob { pack('V3', 1, length $_[0], length $_[0]) . $_[0] }
 
 sub mail {
     my ($did, $id, $address) = @_;
-    return ('FCALL', 'jm_email_deliver', 1, $K, sprintf('%032x', $did), 10, 1,
+    return ('FCALL', 'jm_email_deliver', 1, $K, sprintf('%032x', $did), '1.0', 10, 1,
         4, blob('b'), blob('h'), 1, "1\nimage/png\ninline\n1", 1, $id,
         $address, 's', '"subject":"s"', blob('d'));
 }
@@ -137,6 +137,13 @@ my %work = (
         ['SET', "$K:raw:" . id(201), 'raw!', 'PX', 600000],
         ['SET', "$K:att:" . id(201) . ':1', 'A', 'PX', 600000],
         [mail(21, id(201), id(11))],
+        [ro('jm_email_stale', $K, '2.0', '', 500)],
+        [ro('jm_email_original', $K, id(200))],
+        ['GETRANGE', "$K:raw:" . id(200), 0, 9],
+        ['SET', "$K:att:" . id(203) . ':1', 'A', 'PX', 600000],
+        [f('jm_email_reclean', $K, id(200), '0' x 32, '2.0', 10, 1, 0,
+            blob('b'), blob('h'), 1, "1\nimage/png\ninline\n1", 1, id(203),
+            id(10), 's', '"subject":"s"', blob('d'))],
         ['UNLINK', "$K:raw:" . id(202)],
         ['ZRANGEBYSCORE', $due, '-inf', 9, 'WITHSCORES', 'LIMIT', 0, 64],
         ['SET', 'jm:lock:3', 1, 'NX', 'PX', 30000],
@@ -191,7 +198,7 @@ my @forbidden = (
     ['FUNCTION', 'FLUSH'], ['FUNCTION', 'DELETE', 'junkmail_1'],
     ['FUNCTION', 'DUMP'], ['SAVE'], ['BGREWRITEAOF'], ['INFO', 'server'],
     ['REPLICAOF', 'NO', 'ONE'], ['SWAPDB', 0, 1], ['SELECT', 1],
-    ['DUMP', $K], ['RENAME', $K, "$K:x"], ['GET', 'other'],
+    ['DUMP', $K], ['RENAME', 'other', "$K:x"], ['GET', 'other'],
     ['SET', 'other', 1], ['PUBLISH', 'other', 1], ['SUBSCRIBE', 'other'],
     ['PSUBSCRIBE', '*'], ['MULTI'], ['XREAD', 'STREAMS', "$K:log", 0],
 );
@@ -200,6 +207,7 @@ my @forbidden = (
 my %forbidden = (
     edge => [
         [mail(30, id(300), id(10))],
+        ['RENAME', $K, "$K:x"],
         ['FUNCTION', 'LIST'],
         ['FUNCTION', 'LOAD', 'x'],
         [f('jm_address_hold', $K, id(30), 'a@x.test', 'a')],

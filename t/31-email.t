@@ -105,7 +105,7 @@ sub deliver
     }
 
     my $reply = $redis->cmd('FCALL', 'jm_email_deliver', 1, $a,
-        sprintf('%032x', $number), 1000, @att ? 1 : 0,
+        sprintf('%032x', $number), '1.0', 1000, @att ? 1 : 0,
         $mail{no_raw} ? 0 : length $raw, $bodies->[0],
         $mail{no_html} ? '' : $gzip->[0], scalar @att,
         (map { length($_->[1]) . "\n$_->[0]" } @att),

@@ -90,6 +90,8 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
                                    raw      bytes of the gzipped original,
                                             0: not kept
                                    size     bytes counted against the quota
+                                   cleaned  stamp of the sanitiser and lists
+                                            that made it (message.h)
                                    a1 … an  attachment n: its length, content
                                             type, content disposition and 0 or
                                             1 (inline), separated by a newline
@@ -433,6 +435,7 @@ local forms = {
     search = text(0, 600),
     seconds = number('^%d+$', 0, 2 ^ 31),
     slice = number('^%d+$', 1, SLICE),
+    stamp = text(1, 32),
     start = number('^-?%d+$', -2 ^ 40, 2 ^ 40),
     status = one_of('', 'active', 'expired'),
     summary = text(2, WINDOW),
@@ -1628,7 +1631,8 @@ define('jm_alias_check', {'no-writes'}, 'domain', {'local', 'account'},
 -- Delivery ------------------------------------------------------------------
 
 -- Reads the arguments of jm_email_deliver into a table, checking each.
-local function read_delivery(did, size, attachments, raw, bodies, html, ...)
+local function read_delivery(did, stamp, size, attachments, raw, bodies, html,
+    ...)
     local args, at = {...}, 0
 
     local function take(form)
@@ -1644,7 +1648,7 @@ local function read_delivery(did, size, attachments, raw, bodies, html, ...)
     end
 
     local d = {
-        did = did, size = size, raw = raw,
+        did = did, stamp = stamp, size = size, raw = raw,
         flags = attachments == '1' and ATTACHMENTS or 0,
         bodies = bodies, html = html, parts = {}, mails = {}
     }
@@ -1762,16 +1766,11 @@ local function prepare_mail(account, d, mail, addresses, at)
 end
 
 
--- Stores the mail; its log entry's id.
-local function write_mail(account, d, mail, at)
-    local address = mail.address
-    local head = list_head({flags = d.flags, summary = mail.summary})
-    local entry = log(account, mail.addr, 'email.received', at,
-        '{' .. head .. '}')
+-- The fields that hold what was made of the mail.
+local function content_fields(d, mail)
     local fields = {
-        'v', 1, 'addr', mail.addr, 'flags', d.flags, 'ver', 1,
         'summary', mail.summary, 's', mail.search, 'bodies', d.bodies,
-        'detail', mail.detail, 'raw', d.raw, 'size', d.size, 'event', entry
+        'detail', mail.detail, 'cleaned', d.stamp
     }
 
     if d.html ~= '' then
@@ -1784,17 +1783,34 @@ local function write_mail(account, d, mail, at)
         fields[#fields + 1] = part
     end
 
-    call('HSET', mail.key, unpack(fields))
-    mail.pieces[#mail.pieces + 1] = mail.key
+    return fields
+end
 
-    for _, name in ipairs(mail.pieces) do
+
+-- The keys of a mail go with its address.
+local function keep(names, address)
+    for _, name in ipairs(names) do
         if address.expires ~= 0 then
             call('PEXPIREAT', name, int(address.expires + EXPIRY_NET))
         else
             call('PERSIST', name)
         end
     end
+end
 
+
+-- Stores the mail; its log entry's id.
+local function write_mail(account, d, mail, at)
+    local address = mail.address
+    local head = list_head({flags = d.flags, summary = mail.summary})
+    local entry = log(account, mail.addr, 'email.received', at,
+        '{' .. head .. '}')
+
+    call('HSET', mail.key, 'v', 1, 'addr', mail.addr, 'flags', d.flags, 'ver',
+        1, 'raw', d.raw, 'size', d.size, 'event', entry,
+        unpack(content_fields(d, mail)))
+    mail.pieces[#mail.pieces + 1] = mail.key
+    keep(mail.pieces, address)
     reindex(account, mail.addr, mail.id, nil, d.flags)
 
     address.total = address.total + 1
@@ -1849,7 +1865,7 @@ local function email_deliver(account, ...)
 end
 
 
--- delivery id, size, has attachments 0/1, bytes of the gzipped original (0:
+-- delivery id, stamp, size, has attachments 0/1, bytes of the gzipped original (0:
 -- not kept), bodies, html ('' if none), number of attachments, each one's
 -- field, number of emails, and of each: id, address id, search line, summary,
 -- detail.  -> OK, and for each the id it is stored under, or GONE when the
@@ -1858,7 +1874,7 @@ end
 -- writes nothing and gives the first answer.  The quota never refuses: the
 -- recipient has been accepted.
 define('jm_email_deliver', {}, 'account',
-    {'did', 'count', 'bit', 'count', 'blob', 'any_blob', 'any*'},
+    {'did', 'stamp', 'count', 'bit', 'count', 'blob', 'any_blob', 'any*'},
     email_deliver)
 
 
@@ -2599,6 +2615,117 @@ local function next_ids(account, id, after, limit)
 
     return ids
 end
+
+
+-- Cleaning again: `junkmaild reclean` --------------------------------------
+
+local function email_stale(account, stamp, after, limit)
+    local a = read_account(account)
+
+    if not a or a.state ~= 'active' then
+        return {'OK', ''}
+    end
+
+    local ids = next_ids(account, 'all', after, tonumber(limit))
+    local reply = {'OK', ids[#ids] or ''}
+
+    for _, id in ipairs(ids) do
+        local mail = read_hash(key(account, 'mail', id), {'cleaned', 'raw'})
+
+        if mail and mail.cleaned ~= stamp and (mail.raw or '0') ~= '0' then
+            reply[#reply + 1] = id
+        end
+    end
+
+    return reply
+end
+
+
+-- stamp, email id or '', how many to look at -> OK, the last one looked at
+-- ('': there are no more), and those of them that were not cleaned by what has
+-- the stamp and whose original was kept.
+define('jm_email_stale', {'no-writes'}, 'account',
+    {'stamp', 'any_uuid', 'slice'}, email_stale)
+
+
+local function email_original(account, id)
+    local mail = mail_reader(account, now())(id)
+    local length = mail and tonumber(call('HGET', mail.key, 'raw') or 0) or 0
+
+    if length == 0 then
+        return {'NOT_FOUND'}
+    end
+
+    local readable, summary = pcall(cjson.decode, '{' .. mail.summary .. '}')
+    local to = readable and summary.to
+
+    return {'OK', mail.addr, type(to) == 'string' and to or '', length}
+end
+
+
+-- email id -> OK, address id, the recipient as the sender wrote it, bytes of
+-- the original · NOT_FOUND
+define('jm_email_original', {'no-writes'}, 'account', {'uuid'},
+    email_original)
+
+
+local function email_reclean(account, id, ...)
+    local d = read_delivery(...)
+    local new = d.mails[1]
+    local mail = mail_reader(account, now())(id)
+
+    if #d.mails ~= 1 or d.raw ~= '0' then
+        fail('jm_email_reclean: one email without its original')
+    end
+
+    if not mail or mail.addr ~= new.addr then
+        return {'NOT_FOUND'}
+    end
+
+    local pieces = check_pieces(account, d, new)
+    local raw = key(account, 'raw', id)
+    local old, fields, kept = {}, {'html'}, {mail.key}
+
+    for _, name in ipairs(keys_of(account, mail)) do
+        if name ~= mail.key and name ~= raw then
+            old[#old + 1] = name
+        end
+    end
+
+    for _, field in ipairs(call('HKEYS', mail.key)) do
+        if field:find('^a%d+$') then
+            fields[#fields + 1] = field
+        end
+    end
+
+    call('UNLINK', unpack(old))
+    call('HDEL', mail.key, unpack(fields))
+
+    for i, name in ipairs(pieces) do
+        local at = name:find(new.id, 1, true)
+
+        kept[i + 1] = name:sub(1, at - 1) .. id .. name:sub(at + #id)
+        call('RENAME', name, kept[i + 1])
+    end
+
+    local flags = bit.bor(bit.band(mail.flags, bit.bnot(ATTACHMENTS)), d.flags)
+
+    call('HSET', mail.key, 'flags', int(flags), 'ver', int(mail.ver + 1),
+        unpack(content_fields(d, new)))
+    keep(kept, mail.address)
+
+    return {'OK'}
+end
+
+
+-- email id, and what jm_email_deliver takes, for one email: in its id's stead
+-- the one under which values were written ahead, and no original -> OK ·
+-- NOT_FOUND.  Flags, ids, counters and the event log stay; the version rises,
+-- so that conditional reads see the change.  No event: thousands of them would
+-- push everything else out of the log.
+define('jm_email_reclean', {}, 'account',
+    {'uuid', 'did', 'stamp', 'count', 'bit', 'count', 'blob', 'any_blob',
+        'any*'}, email_reclean)
 
 
 local function address_renew(account, id, limit)
