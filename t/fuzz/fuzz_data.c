@@ -2,7 +2,8 @@
  * Feeds the message scanner, cut into pieces whose sizes the input's first
  * octet sets, beside a model that sees the whole input at once.  What must
  * hold: both give the same message and the same end; a message that is not
- * refused holds no bare CR, bare LF or NUL; stuffed again it reads the same.
+ * refused holds no bare CR, bare LF or NUL; stuffed again it reads the same,
+ * and so it does in chunks.
  */
 
 #include <stdint.h>
@@ -53,6 +54,26 @@ scan(jm_data_t *data, const u_char *in, size_t size, size_t step, u_char *out,
     CHECK(data->size == len);
 
     return len;
+}
+
+
+/* The same message as chunks of BDAT, where a dot is a dot. */
+
+static void
+chunks(jm_data_t *data, u_char *in, size_t size, size_t step)
+{
+    size_t   at;
+    jm_str_t run;
+
+    memset(data, 0, sizeof(jm_data_t));
+
+    for (at = 0; at < size; at += run.len) {
+        run.data = in + at;
+        run.len = size - at < step ? size - at : step;
+        jm_data_chunk(data, run);
+    }
+
+    jm_data_last(data);
 }
 
 
@@ -134,6 +155,10 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t size)
         stuffed = jm_data_stuff(&line, whole, len, &taken, wire, size * 2 + 1);
         CHECK(taken == len);
         memcpy(wire + stuffed, ".\r\n", 3);
+
+        chunks(&data, whole, len, step);
+        CHECK(data.size == len);
+        CHECK(!data.bare_cr && !data.bare_lf && !data.nul);
 
         cut = scan(&data, wire, stuffed + 3, step, pieces, &used);
         CHECK(cut == len && used == stuffed + 3);

@@ -267,6 +267,106 @@ test_model(void **state)
 }
 
 
+/* What is refused, by the book. */
+
+static unsigned
+faults(const char *in, size_t len)
+{
+    size_t   i;
+    unsigned found;
+
+    for (i = 0, found = 0; i < len; i++) {
+        if (in[i] == '\0') {
+            found |= 1;
+        }
+
+        if (in[i] == '\n' && (i == 0 || in[i - 1] != '\r')) {
+            found |= 2;
+        }
+
+        if (in[i] == '\r' && (i + 1 == len || in[i + 1] != '\n')) {
+            found |= 4;
+        }
+    }
+
+    return found;
+}
+
+
+static unsigned
+found(const jm_data_t *data)
+{
+    return data->nul | data->bare_lf << 1 | data->bare_cr << 2;
+}
+
+
+/* Longer inputs of everything that matters, in pieces of any size: after DATA,
+ * and as chunks. */
+
+static void
+test_any_pieces(void **state)
+{
+    int       end;
+    char      in[800], out[800];
+    size_t    i, n, len, at, used;
+    jm_str_t  run;
+    jm_data_t chunks;
+    reading_t r;
+
+    static const struct {
+        const char *text;
+        size_t      len;
+    } pieces[] = { { "\r\n", 2 }, { ".", 1 },     { "a", 1 },
+                   { "\r\n", 2 }, { "\r\n.", 3 }, { "\n", 1 },
+                   { "\r", 1 },   { "", 1 },      { "\r\nReceived:", 11 } };
+
+    srand(1);
+
+    for (i = 0; i < 20000; i++) {
+
+        /* One in two has none of what is refused. */
+        for (len = 0; len < (size_t) rand() % 700; /* void */) {
+            n = (size_t) rand() % (i % 2 ? COUNT(pieces) : 5);
+            memcpy(in + len, pieces[n].text, pieces[n].len);
+            len += pieces[n].len;
+        }
+
+        memset(&r, 0, sizeof(r));
+        memset(&chunks, 0, sizeof(chunks));
+
+        for (at = 0; at < len; at += n) {
+            n = (size_t) rand() % 40 + 1;
+            n = n > len - at ? len - at : n;
+
+            if (!r.end) {
+                feed(&r, in + at, n);
+            }
+
+            run.data = (u_char *) in + at;
+            run.len = n;
+            jm_data_chunk(&chunks, run);
+        }
+
+        jm_data_last(&chunks);
+        assert_int_equal(found(&chunks), faults(in, len));
+        assert_int_equal(chunks.size, len);
+
+        n = model(in, len, out, &end, &used);
+        assert_int_equal(r.end, end);
+
+        if (end) {
+            assert_int_equal(r.used, used);
+            assert_int_equal(found(&r.data), faults(in, used));
+
+            if (!r.data.bare_cr) {
+                assert_int_equal(r.len, n);
+                assert_memory_equal(r.out, out, n);
+            }
+        }
+    }
+}
+
+
 static void
 test_stuff(void **state)
 {
@@ -305,9 +405,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_end),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_hops),  cmocka_unit_test(test_model),
-        cmocka_unit_test(test_stuff),
+        cmocka_unit_test(test_end),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_hops),       cmocka_unit_test(test_model),
+        cmocka_unit_test(test_any_pieces), cmocka_unit_test(test_stuff),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
