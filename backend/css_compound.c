@@ -133,7 +133,7 @@ jm_compound_class(jm_css_t *css, jm_compound_t *c)
         return JM_BAD;
     }
 
-    if (jm_str_is(css->token.text, JM_CSS_WRAPPER + 1)) {
+    if (jm_str_is(css->token.text, &JM_CSS_WRAPPER[1])) {
         c->wrapper = 1;
         jm_css_next(css);
         return JM_GOOD;

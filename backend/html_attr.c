@@ -29,12 +29,34 @@ jm_attr_read(jm_props_t *props, const xmlNode *node)
 }
 
 
+jm_str_t
+jm_attr_hold(jm_writer_t *w, const char *kind, jm_str_t raw)
+{
+    jm_str_t                 none;
+    jm_remote_image_t        image;
+    const jm_remote_image_t *row;
+
+    memset(&none, 0, sizeof(jm_str_t));
+    memset(&image, 0, sizeof(jm_remote_image_t));
+    image.url = jm_report_background(w->out, w->arena, kind, raw);
+
+    if (image.url.len == 0) {
+        return none;
+    }
+
+    row = jm_report_image(w->out, w->arena, &image);
+
+    return (row == NULL) ? none : jm_arena_printf(w->arena, "%u", row->index);
+}
+
+
 /* Once for an element and its clones. */
 static void
 jm_attr_judge_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t before)
 {
     size_t   i;
     jm_buf_t source, style;
+    jm_str_t held;
 
     if (prop->info != NULL) {
         return;
@@ -52,7 +74,12 @@ jm_attr_judge_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t before)
     w->out->removed.style += prop->info->dropped;
 
     for (i = 0; i < prop->info->nurls; i++) {
-        jm_report_background(w->out, w->arena, "css", prop->info->urls[i]);
+        held = jm_attr_hold(w, "css", prop->info->urls[i]);
+        w->out->removed.style -= (held.len != 0);
+
+        if (prop->held.len == 0) {
+            prop->held = held;
+        }
     }
 }
 
@@ -111,34 +138,31 @@ jm_attr_style(jm_writer_t *w, jm_props_t *props, jm_tag_t tag)
 void
 jm_attr_background(jm_writer_t *w, jm_props_t *props)
 {
-    jm_prop_t               *prop;
-    jm_remote_image_t        image;
-    const jm_remote_image_t *row;
+    jm_str_t   held;
+    jm_prop_t *prop;
 
+    memset(&held, 0, sizeof(jm_str_t));
     prop = props->prop[JM_ATTR_background];
 
-    if (prop == NULL) {
-        return;
+    if (prop != NULL) {
+        props->prop[JM_ATTR_data_jm_bg] = NULL;
+        held = jm_attr_hold(w, "pixel", prop->raw);
+        w->out->removed.image += (held.len == 0);
     }
 
-    props->prop[JM_ATTR_data_jm_bg] = NULL;
-    memset(&image, 0, sizeof(jm_remote_image_t));
-    image.url = jm_report_background(w->out, w->arena, "pixel", prop->raw);
-    row = NULL;
+    /* the style's is the one that would be seen */
+    prop = props->prop[JM_ATTR_style];
 
-    if (image.url.len != 0) {
-        row = jm_report_image(w->out, w->arena, &image);
+    if (prop != NULL && prop->held.len != 0) {
+        held = prop->held;
     }
 
-    if (row == NULL) {
-        w->out->removed.image++;
-        return;
+    if (held.len != 0) {
+        prop = jm_arena_alloc(w->arena, sizeof(jm_prop_t));
+        prop->attr = JM_ATTR_data_jm_bg;
+        prop->raw = held;
+        props->prop[JM_ATTR_data_jm_bg] = prop;
     }
-
-    prop = jm_arena_alloc(w->arena, sizeof(jm_prop_t));
-    prop->attr = JM_ATTR_data_jm_bg;
-    prop->raw = jm_arena_printf(w->arena, "%u", row->index);
-    props->prop[JM_ATTR_data_jm_bg] = prop;
 }
 
 

@@ -25,6 +25,12 @@ void jm_attr_read(jm_props_t *props, const xmlNode *node);
 jm_prop_t *jm_attr_style(jm_writer_t *w, jm_props_t *props, jm_tag_t tag);
 
 /* A background image goes; one that is no tracker is held back. */
+/*
+ * A background image goes into the report as one that is held back.  Returns
+ * its index, an empty string if it is none, or a tracker.
+ */
+jm_str_t jm_attr_hold(jm_writer_t *w, const char *kind, jm_str_t raw);
+
 void jm_attr_background(jm_writer_t *w, jm_props_t *props);
 
 /* Writes all that are left, in the order of the table. */

@@ -13,8 +13,12 @@
 #include "html_style.h"
 #include "html_text.h"
 #include "html_value.h"
+#include "jm_utf8.h"
 
 #define JM_HTML_PIECE 4096
+
+/* More hidden text than a preview needs is meant for filters. */
+#define JM_JUDGE_HIDDEN 200
 
 
 /* The name that an element is written under. */
@@ -81,6 +85,11 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
     open->tag = tag;
     open->start = w->html.len;
     open->hidden = style.hidden;
+    open->tiny = (w->depth != 0 && w->open[w->depth - 1].tiny);
+
+    if (style.font_size != JM_STYLE_UNKNOWN) {
+        open->tiny = (style.font_size <= 1);
+    }
 
     jm_judge_tag(w, tag, &props);
 
@@ -134,6 +143,33 @@ jm_judge_end(jm_writer_t *w)
 }
 
 
+/*
+ * Letters and digits, about.  What fills up the preview of a mail so that
+ * nothing else shows in it is neither: soft hyphens, joiners, odd spaces.
+ */
+static size_t
+jm_judge_count(jm_str_t text)
+{
+    size_t        n, len;
+    uint32_t      c;
+    const u_char *p, *end;
+
+    n = 0;
+    p = text.data;
+    end = p + text.len;
+
+    while (p < end) {
+        len = jm_utf8_decode(p, end, &c);
+        p += (len == 0) ? 1 : len;
+        n += (c < 0x80) ? (c >= '0' && c <= '9') || (c | 0x20) - 'a' < 26u
+                        : c >= 0xC0 && c != 0x34F && c != 0xFEFF
+                              && (c < 0x2000 || c > 0x206F);
+    }
+
+    return n;
+}
+
+
 static void
 jm_judge_text(jm_writer_t *w, jm_str_t text)
 {
@@ -157,7 +193,8 @@ jm_judge_text(jm_writer_t *w, jm_str_t text)
         jm_write_escaped(w, part, 0);
     }
 
-    if (w->hidden != 0) {
+    if (w->hidden != 0 || (w->depth != 0 && w->open[w->depth - 1].tiny)) {
+        w->hidden_text += jm_judge_count(text);
         return;
     }
 
@@ -177,6 +214,7 @@ void
 jm_judge_blocks(jm_writer_t *w, xmlNode *body, const jm_blocks_t *blocks)
 {
     size_t         i;
+    jm_str_t       held;
     jm_props_t     props;
     jm_css_scope_t scope;
 
@@ -202,7 +240,8 @@ jm_judge_blocks(jm_writer_t *w, xmlNode *body, const jm_blocks_t *blocks)
     w->out->cut |= w->sheet->cut;
 
     for (i = 0; i < w->sheet->nurls; i++) {
-        jm_report_background(w->out, w->arena, "css", w->sheet->urls[i]);
+        held = jm_attr_hold(w, "css", w->sheet->urls[i]);
+        w->out->removed.style -= (held.len != 0);
     }
 }
 
@@ -288,6 +327,10 @@ jm_judge_tree(jm_writer_t *w, xmlNode *body)
         }
 
         node = w->full ? NULL : node->next;
+    }
+
+    if (w->hidden_text > JM_JUDGE_HIDDEN) {
+        jm_report_hidden(w->out, w->arena, w->hidden_text);
     }
 
     jm_buf_adds(&w->html, "</div>");

@@ -26,6 +26,7 @@ typedef struct {
     jm_attr_t      attr;
     jm_str_t       raw;
     jm_str_t       style; /* judged */
+    jm_str_t       held;  /* index of the image it held */
     jm_css_info_t *info;  /* NULL: not yet judged */
 } jm_prop_t;
 

@@ -184,6 +184,21 @@ jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *url,
 }
 
 
+void
+jm_report_hidden(jm_html_t *out, jm_arena_t *arena, size_t characters)
+{
+    jm_str_t none;
+
+    memset(&none, 0, sizeof(jm_str_t));
+    jm_report_warning(out, arena, "hidden-text",
+                      jm_arena_printf(arena,
+                                      "%zu characters of text cannot be "
+                                      "seen.",
+                                      characters),
+                      none);
+}
+
+
 const jm_remote_image_t *
 jm_report_image(jm_html_t *out, jm_arena_t *arena,
                 const jm_remote_image_t *image)

@@ -44,6 +44,9 @@ const jm_remote_image_t *jm_report_image(jm_html_t *out, jm_arena_t *arena,
 jm_str_t jm_report_background(jm_html_t *out, jm_arena_t *arena,
                               const char *kind, jm_str_t raw);
 
+/* A warning: so many characters of text cannot be seen. */
+void jm_report_hidden(jm_html_t *out, jm_arena_t *arena, size_t characters);
+
 /* When all is read: the vendors of rows that have none, from other rows and
  * the mail's header, else "unknown". */
 void jm_report_finish(jm_html_t *out, jm_arena_t *arena);

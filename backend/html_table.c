@@ -48,7 +48,7 @@ const jm_attr_info_t jm_attrs[JM_NATTRS] = {
     { "src", V_SRC, ON_IMG, NULL, 0, 0 },
     { "srcset", V_SRCSET, ON_IMG, NULL, 0, 0 },
     { "data-jm-img", V_INDEX, ON_IMG, NULL, 0, 9999 },
-    { "data-jm-bg", V_INDEX, ON_CELLS | ON_BODY, NULL, 0, 9999 },
+    { "data-jm-bg", V_INDEX, ON_ALL, NULL, 0, 9999 },
     { "class", V_CLASS, ON_ALL, NULL, 0, 0 },
     { "id", V_ID, ON_ALL, NULL, 0, 0 },
     { "name", V_ID, ON_A | ON_MAP, NULL, 0, 0 },

@@ -21,6 +21,7 @@ typedef struct {
     size_t   start; /* its start tag in the output */
     size_t   len;   /* 0: only its content is written */
     unsigned hidden : 1;
+    unsigned tiny : 1; /* text of at most a pixel */
 } jm_written_t;
 
 /* The remote images and the verdict on each (html_pixel.h). */
@@ -34,7 +35,8 @@ typedef struct {
     jm_text_t      text;
     jm_written_t   open[JM_HTML_MAX_DEPTH + 1];
     size_t         depth;
-    unsigned       hidden; /* open elements that are not shown */
+    unsigned       hidden;      /* open elements that are not shown */
+    size_t         hidden_text; /* characters */
     unsigned       pre;
     unsigned       in_link : 1;
     unsigned       after_pre : 1;

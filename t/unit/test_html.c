@@ -310,7 +310,7 @@ test_leaks(void **state)
           "<table "
           "data-jm-bg=\"0\"><tbody><tr><td>z</td></tr></tbody></table>" },
         { "<p style='background:url(http://a.example/);color:red'>x",
-          "<p style=\"background:none;color:red\">x</p>" },
+          "<p data-jm-bg=\"0\" style=\"background:none;color:red\">x</p>" },
         { "<style>@import 'http://a.example';</style><link rel=stylesheet "
           "href=x><meta http-equiv=refresh content='0;url=x'><base href=x>a",
           "a" },

@@ -189,13 +189,173 @@ test_font(void **state)
 }
 
 
+/* What the style blocks say counts by the cascade. */
+static void
+test_rules(void **state)
+{
+    size_t     i;
+    jm_style_t style;
+
+    static const struct {
+        int         hidden, width;
+        const char *html;
+    } cases[] = {
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>.a{display:none}</style>"
+          "<p id=x class='b a'>" },
+        { 1, JM_STYLE_UNKNOWN, "<p id=x class=a><style>.a{opacity:0}" },
+        { 1, JM_STYLE_UNKNOWN, "<style>#x{display:none}</style><p id=x>" },
+        { 1, JM_STYLE_UNKNOWN, "<style>p{display:none}</style><p id=x>" },
+        { 1, JM_STYLE_UNKNOWN, "<style>*{display:none}</style><p id=x>" },
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>body p.a{display:none}</style><p id=x class=a>" },
+        { 0, JM_STYLE_UNKNOWN,
+          "<style>b.a{display:none}</style><p id=x class=a>" },
+        { 0, JM_STYLE_UNKNOWN,
+          "<style>.b .a{display:none}</style><p id=x class=a>" },
+        { 0, JM_STYLE_UNKNOWN,
+          "<style>.a:hover{display:none}</style><p id=x class=a>" },
+        { 0, JM_STYLE_UNKNOWN,
+          "<style>.a{display:none}</style><p id=x class=A>" },
+        { 0, JM_STYLE_UNKNOWN,
+          "<style>.a{display:none}</style>"
+          "<p id=x class=a style=display:block>" },
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>.a{display:none!important}</style>"
+          "<p id=x class=a style=display:block>" },
+        { 0, JM_STYLE_UNKNOWN,
+          "<style>#x{display:block}.a{display:none}"
+          "</style><p id=x class=a>" },
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>.a{display:block}.a{display:none}</style>"
+          "<p id=x class=a>" },
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>p.a{display:none}.a{display:block}</style>"
+          "<p id=x class=a>" },
+        { 0, 1, "<style>.a{width:1px}</style><img id=x class=a width=9>" },
+        { 0, 9, "<style>.b{width:1px}</style><img id=x class=a width=9>" },
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>.a{position:absolute;left:-999px}</style>"
+          "<p id=x class=a>" },
+        { 0, JM_STYLE_UNKNOWN,
+          "<style>@media print{.a{display:none}}</style><p id=x class=a>" },
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>@media screen{.a{display:none}}</style>"
+          "<p id=x class=a>" },
+        { 1, JM_STYLE_UNKNOWN,
+          "<style>[class=\"a\"]{display:none}</style><p id=x class=a>" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        style = style_of(cases[i].html);
+
+        if (style.hidden != (unsigned) cases[i].hidden
+            || style.width != cases[i].width)
+        {
+            fail_msg("%s: %d, %d", cases[i].html, style.hidden, style.width);
+        }
+    }
+}
+
+
+/* A media query can show what is hidden, and enlarge what is small. */
+static void
+test_media(void **state)
+{
+    jm_style_t style;
+
+    style = style_of("<style>@media (max-width:600px){.a{display:block"
+                     "!important}}</style>"
+                     "<img id=x class=a style=display:none>");
+    assert_int_equal(style.hidden, 1);
+    assert_int_equal(style.may_be_shown, 1);
+
+    style = style_of("<style>@media (max-width:600px){.a{width:100%}}"
+                     "</style><img id=x class=a style=display:none>");
+    assert_int_equal(style.hidden, 1);
+    assert_int_equal(style.may_be_shown, 0);
+
+    style = style_of("<style>@media (prefers-color-scheme:dark){.a{width:90px"
+                     "!important;height:auto}}</style>"
+                     "<img id=x class=a width=1 height=1>");
+    assert_int_equal(style.width, 1);
+    assert_int_equal(style.may_be_larger, 1);
+
+    style = style_of("<style>.a{display:none}</style><img id=x class=a>");
+    assert_int_equal(style.may_be_shown, 0);
+}
+
+
+/* As many elements as rules: no time to compare each with each. */
+static void
+test_many(void **state)
+{
+    size_t    i;
+    jm_buf_t  buf;
+    jm_html_t out;
+
+    jm_arena_reset(arena);
+    jm_buf_init(&buf, arena, SIZE_MAX);
+    jm_buf_adds(&buf, "<style>");
+
+    for (i = 0; i < 2000; i++) {
+        jm_buf_printf(&buf, ".a%zu,p.b{width:1px}", i);
+    }
+
+    jm_buf_adds(&buf, "</style>");
+
+    for (i = 0; i < 20000; i++) {
+        jm_buf_printf(&buf, "<b class='a%zu b c d'></b>", i % 2000);
+    }
+
+    jm_html_clean(&out, arena, jm_buf_str(&buf), NULL, NULL, NULL);
+    assert_int_equal(out.cut, 0);
+}
+
+
+static void
+test_hidden_text(void **state)
+{
+    jm_html_t out;
+
+    static const char *const sources[] = {
+        "<div style='display:none'>%s</div>",
+        "<style>.a{opacity:0}</style><div class=a><b>%s</b></div>",
+        "<div style='font-size:0'>%s<b style='font-size:9px'>x</b></div>",
+    };
+
+    size_t i;
+    char   html[1024], text[512];
+
+    memset(text, 'a', sizeof(text));
+
+    for (i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        text[201] = '\0';
+        snprintf(html, sizeof(html), sources[i], text);
+        jm_html_clean(&out, arena, jm_arena_str(arena, html, strlen(html)),
+                      NULL, NULL, NULL);
+        assert_int_equal(out.nwarnings, 1);
+        assert_string_equal(out.warnings[0].code, "hidden-text");
+        assert_true(out.text.len < 5);
+
+        text[200] = '\0';
+        snprintf(html, sizeof(html), sources[i], text);
+        jm_html_clean(&out, arena, jm_arena_str(arena, html, strlen(html)),
+                      NULL, NULL, NULL);
+        assert_int_equal(out.nwarnings, 0);
+        text[200] = 'a';
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_size),
-        cmocka_unit_test(test_hidden),
-        cmocka_unit_test(test_font),
+        cmocka_unit_test(test_size),        cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_font),        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_media),       cmocka_unit_test(test_many),
+        cmocka_unit_test(test_hidden_text),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
