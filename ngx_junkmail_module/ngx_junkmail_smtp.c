@@ -36,13 +36,16 @@ typedef ngx_int_t (*ngx_junkmail_smtp_step_pt)(ngx_junkmail_smtp_t *smtp);
 static ngx_junkmail_smtp_t *ngx_junkmail_smtp_create(ngx_stream_session_t *s);
 static ngx_int_t ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp);
 static void      ngx_junkmail_smtp_cleanup(void *data);
+static void      ngx_junkmail_smtp_enter(ngx_junkmail_smtp_t *smtp);
 static void      ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp);
 
 static void ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp);
 static void ngx_junkmail_smtp_timeout(ngx_junkmail_smtp_t *smtp);
 static void ngx_junkmail_smtp_gone(ngx_junkmail_smtp_t *smtp);
 
+static ngx_int_t ngx_junkmail_smtp_step_greet(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_read(ngx_junkmail_smtp_t *smtp);
+static ngx_int_t ngx_junkmail_smtp_step_tarpit(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_lookup(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_handoff(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_step_closing(ngx_junkmail_smtp_t *smtp);
@@ -53,7 +56,14 @@ static void       ngx_junkmail_smtp_event(ngx_junkmail_smtp_t *smtp,
                                           jm_session_event_t   event);
 static ngx_int_t  ngx_junkmail_smtp_fill(ngx_junkmail_smtp_t *smtp);
 static ngx_uint_t ngx_junkmail_smtp_idle(ngx_junkmail_smtp_t *smtp);
+static ngx_msec_t ngx_junkmail_smtp_patience(ngx_junkmail_smtp_t *smtp);
+static ngx_uint_t ngx_junkmail_smtp_in_message(ngx_junkmail_smtp_t *smtp);
 static void       ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp);
+static ngx_uint_t ngx_junkmail_smtp_expired(ngx_junkmail_smtp_t *smtp);
+static ngx_uint_t ngx_junkmail_smtp_slow(ngx_junkmail_smtp_t *smtp);
+static ngx_uint_t ngx_junkmail_smtp_sticky(ngx_junkmail_smtp_t *smtp);
+static void       ngx_junkmail_smtp_count(ngx_junkmail_smtp_t *smtp);
+static void       ngx_junkmail_smtp_count_end(ngx_junkmail_smtp_t *smtp);
 
 /*
  * What the loop does in each state, and what an error is logged to have
@@ -62,15 +72,43 @@ static void       ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp);
  */
 static const struct {
     ngx_junkmail_smtp_step_pt step;
+    ngx_uint_t                held; /* replies are not sent meanwhile */
     char                     *action;
 } ngx_junkmail_smtp_states[] = {
-    { ngx_junkmail_smtp_step_read, "reading from the client" },
-    { ngx_junkmail_smtp_step_lookup, "looking up a recipient" },
-    { ngx_junkmail_smtp_step_handoff, "handing the message off" },
-    { ngx_junkmail_smtp_step_starttls, "replying to STARTTLS" },
-    { ngx_junkmail_smtp_step_handshake, "SSL handshaking" },
-    { ngx_junkmail_smtp_step_closing, "sending the last reply" },
-    { ngx_junkmail_smtp_step_linger, "closing the connection" },
+    { ngx_junkmail_smtp_step_greet, 0, "waiting before the greeting" },
+    { ngx_junkmail_smtp_step_read, 0, "reading from the client" },
+    { ngx_junkmail_smtp_step_tarpit, 1, "holding a reply back" },
+    { ngx_junkmail_smtp_step_lookup, 1, "looking up a recipient" },
+    { ngx_junkmail_smtp_step_handoff, 0, "handing the message off" },
+    { ngx_junkmail_smtp_step_starttls, 0, "replying to STARTTLS" },
+    { ngx_junkmail_smtp_step_handshake, 1, "SSL handshaking" },
+    { ngx_junkmail_smtp_step_closing, 0, "sending the last reply" },
+    { ngx_junkmail_smtp_step_linger, 0, "closing the connection" },
+};
+
+/* What a connection that may not enter hears. */
+static const jm_session_reply_t ngx_junkmail_smtp_refusals[] = {
+    [NGX_JUNKMAIL_COUNT_REFUSED_RATE] = JM_SAY_RAPID_CONNECTIONS,
+    [NGX_JUNKMAIL_COUNT_REFUSED_ADDRESS] = JM_SAY_MANY_CONNECTIONS,
+    [NGX_JUNKMAIL_COUNT_REFUSED_TOTAL] = JM_SAY_FULL,
+};
+
+/* What a session that ended with a reply is counted as. */
+static const struct {
+    jm_session_reply_t     reply;
+    ngx_junkmail_counter_t counter;
+} ngx_junkmail_smtp_ends[] = {
+    { JM_SAY_MANY_ERRORS, NGX_JUNKMAIL_COUNT_ENDED_ERRORS },
+    { JM_SAY_MANY_UNKNOWN, NGX_JUNKMAIL_COUNT_ENDED_UNKNOWN },
+    { JM_SAY_MUCH_JUNK, NGX_JUNKMAIL_COUNT_ENDED_JUNK },
+    { JM_SAY_TIMED_OUT, NGX_JUNKMAIL_COUNT_ENDED_TIMEOUT },
+    { JM_SAY_SESSION_OVER, NGX_JUNKMAIL_COUNT_ENDED_TIMEOUT },
+    { JM_SAY_TOO_SLOW, NGX_JUNKMAIL_COUNT_ENDED_SLOW },
+    { JM_SAY_STOPPING, NGX_JUNKMAIL_COUNT_ENDED_SHUTDOWN },
+    { JM_SAY_EARLY, NGX_JUNKMAIL_COUNT_ENDED_STRANGER },
+    { JM_SAY_NOT_TLS, NGX_JUNKMAIL_COUNT_ENDED_STRANGER },
+    { JM_SAY_NOT_HTTP, NGX_JUNKMAIL_COUNT_ENDED_STRANGER },
+    { JM_SAY_NOT_PROXY, NGX_JUNKMAIL_COUNT_ENDED_STRANGER },
 };
 
 
@@ -101,7 +139,7 @@ ngx_junkmail_smtp_handler(ngx_stream_session_t *s)
     c->read->handler = ngx_junkmail_smtp_read;
     c->write->handler = ngx_junkmail_smtp_write;
 
-    ngx_junkmail_smtp_greet(smtp);
+    ngx_junkmail_smtp_enter(smtp);
     ngx_junkmail_smtp_run(smtp);
 }
 
@@ -116,8 +154,10 @@ ngx_junkmail_smtp_create(ngx_stream_session_t *s)
     /*
      * set by ngx_pcalloc():
      *
-     *     smtp->state = NGX_JUNKMAIL_SMTP_READ;
+     *     smtp->state = NGX_JUNKMAIL_SMTP_GREET;
      *     smtp->transaction = NULL;
+     *     smtp->data_since = 0;
+     *     smtp->size = 0;
      *     smtp->lingered = 0;
      */
 
@@ -134,6 +174,9 @@ ngx_junkmail_smtp_create(ngx_stream_session_t *s)
     smtp->connection = c;
     smtp->conf = ngx_stream_get_module_srv_conf(s, ngx_stream_junkmail_module);
     smtp->deadline = ngx_current_msec + smtp->conf->session_timeout;
+    smtp->handoff = NGX_CONF_UNSET_MSEC;
+
+    ngx_junkmail_limit_init(&smtp->limit, &smtp->conf->limit);
 
     cln->handler = ngx_junkmail_smtp_cleanup;
     cln->data = smtp;
@@ -189,21 +232,62 @@ ngx_junkmail_smtp_buffers(ngx_junkmail_smtp_t *smtp)
 static void
 ngx_junkmail_smtp_cleanup(void *data)
 {
-    ngx_junkmail_smtp_rollback(data);
+    ngx_junkmail_smtp_t *smtp = data;
+
+    ngx_junkmail_smtp_rollback(smtp);
+    ngx_junkmail_limit_leave(&smtp->limit);
 }
 
 
 static void
-ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp)
+ngx_junkmail_smtp_enter(ngx_junkmail_smtp_t *smtp)
 {
+    ngx_event_t *rev;
+
+    ngx_junkmail_count(NGX_JUNKMAIL_COUNT_CONNECTIONS);
+
     if (smtp->stream->limit_conn_status == NGX_JUNKMAIL_SMTP_REJECTED_DRY_RUN)
     {
+        ngx_junkmail_count(NGX_JUNKMAIL_COUNT_REFUSED_LIMIT_CONN);
         ngx_junkmail_smtp_quit(smtp, JM_SAY_MANY_CONNECTIONS);
         return;
     }
 
-    jm_session_greet(&smtp->session);
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
+    if (ngx_junkmail_smtp_admit(smtp) != NGX_OK) {
+        return;
+    }
+
+    /* Have the socket looked at once, whether there was an event or not. */
+    rev = smtp->connection->read;
+    rev->ready = 1;
+#if (NGX_HAVE_EPOLLRDHUP)
+    rev->available = 1;
+#endif
+
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_GREET);
+}
+
+
+/* A proxy's connections are as many as its clients have. */
+
+ngx_int_t
+ngx_junkmail_smtp_admit(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_int_t        rc;
+    struct sockaddr *sa;
+
+    sa = smtp->connection->sockaddr;
+
+    rc = ngx_junkmail_limit_enter(&smtp->limit,
+                                  ngx_junkmail_smtp_trusted(smtp) ? NULL : sa);
+
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_junkmail_smtp_quit(smtp, ngx_junkmail_smtp_refusals[rc]);
+
+    return NGX_BUSY;
 }
 
 
@@ -284,6 +368,11 @@ ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp)
 
     if (!c->error) {
         c->close = 0;
+
+        if (smtp->state == NGX_JUNKMAIL_SMTP_TARPIT) {
+            ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
+        }
+
         ngx_junkmail_smtp_run(smtp);
         return;
     }
@@ -300,12 +389,36 @@ ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp)
 static void
 ngx_junkmail_smtp_timeout(ngx_junkmail_smtp_t *smtp)
 {
+    if (!ngx_junkmail_smtp_expired(smtp)) {
+
+        if (smtp->state == NGX_JUNKMAIL_SMTP_READ
+            && ngx_junkmail_smtp_slow(smtp)) {
+            ngx_junkmail_smtp_quit(smtp, JM_SAY_TOO_SLOW);
+            ngx_junkmail_smtp_run(smtp);
+            return;
+        }
+
+        ngx_junkmail_smtp_timer(smtp);
+        return;
+    }
+
+    if (smtp->state == NGX_JUNKMAIL_SMTP_GREET) {
+        ngx_junkmail_smtp_greet(smtp);
+        ngx_junkmail_smtp_run(smtp);
+        return;
+    }
+
+    if (smtp->state == NGX_JUNKMAIL_SMTP_TARPIT) {
+        ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
+        ngx_junkmail_smtp_run(smtp);
+        return;
+    }
+
     ngx_log_error(NGX_LOG_INFO, smtp->connection->log, NGX_ETIMEDOUT,
                   "client timed out");
 
     if (smtp->state <= NGX_JUNKMAIL_SMTP_LOOKUP) {
         /* RFC 5321, 3.8: 421 before a connection is closed unasked. */
-        ngx_junkmail_smtp_rollback(smtp);
         ngx_junkmail_smtp_quit(smtp, JM_SAY_TIMED_OUT);
         ngx_junkmail_smtp_run(smtp);
         return;
@@ -368,8 +481,7 @@ ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp)
     /* During a look-up replies wait for the rest of the client's pipeline. */
     if (rc == NGX_DONE
         || ((rc == NGX_OK || rc == NGX_AGAIN)
-            && smtp->state != NGX_JUNKMAIL_SMTP_LOOKUP
-            && smtp->state != NGX_JUNKMAIL_SMTP_HANDSHAKE))
+            && !ngx_junkmail_smtp_states[smtp->state].held))
     {
         if (ngx_junkmail_smtp_flush(smtp) == NGX_ERROR) {
             rc = NGX_ERROR;
@@ -390,6 +502,57 @@ ngx_junkmail_smtp_run(ngx_junkmail_smtp_t *smtp)
 
 
 /* The steps. */
+
+
+/*
+ * RFC 5321, 3.1: the client waits for the greeting.  Who cannot wait is no
+ * mail server, and what it has sent is not gone through for commands.
+ */
+
+static ngx_int_t
+ngx_junkmail_smtp_step_greet(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_int_t rc;
+    jm_str_t  text;
+
+    if (ngx_exiting) {
+        ngx_junkmail_smtp_quit(smtp, JM_SAY_STOPPING);
+        return NGX_OK;
+    }
+
+    rc = ngx_junkmail_smtp_fill(smtp);
+
+    if (rc == NGX_OK) {
+        text.data = smtp->in.pos;
+        text.len = (size_t) (smtp->in.last - smtp->in.pos);
+
+        jm_session_early(&smtp->session, text);
+        ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_CLOSING);
+        return NGX_OK;
+    }
+
+    if (rc == NGX_AGAIN && smtp->conf->greeting_delay == 0) {
+        ngx_junkmail_smtp_greet(smtp);
+        return NGX_OK;
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_junkmail_smtp_greet(ngx_junkmail_smtp_t *smtp)
+{
+    jm_session_greet(&smtp->session);
+    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
+}
+
+
+static ngx_int_t
+ngx_junkmail_smtp_step_tarpit(ngx_junkmail_smtp_t *smtp)
+{
+    return NGX_AGAIN; /* ngx_junkmail_smtp_timeout() goes on */
+}
 
 
 static ngx_int_t
@@ -420,6 +583,11 @@ ngx_junkmail_smtp_step_read(ngx_junkmail_smtp_t *smtp)
     } while (event == JM_SESSION_BODY);
 
     smtp->in.pos = (u_char *) pos;
+
+    if (ngx_junkmail_smtp_slow(smtp)) {
+        ngx_junkmail_smtp_quit(smtp, JM_SAY_TOO_SLOW);
+        return NGX_OK;
+    }
 
     ngx_junkmail_smtp_event(smtp, event);
 
@@ -499,8 +667,34 @@ ngx_junkmail_smtp_event(ngx_junkmail_smtp_t *smtp, jm_session_event_t event)
         break;
     }
 
-    /* The time for the next command or piece begins. */
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
+    ngx_junkmail_smtp_next(smtp);
+}
+
+
+/* A command is replied to, or a piece taken: the time for the next begins. */
+
+void
+ngx_junkmail_smtp_next(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_junkmail_smtp_state(smtp, ngx_junkmail_smtp_sticky(smtp)
+                                      ? NGX_JUNKMAIL_SMTP_TARPIT
+                                      : NGX_JUNKMAIL_SMTP_READ);
+}
+
+
+/* Who has made many errors waits for each reply. */
+
+static ngx_uint_t
+ngx_junkmail_smtp_sticky(ngx_junkmail_smtp_t *smtp)
+{
+    jm_session_t *session;
+
+    session = &smtp->session;
+
+    return smtp->conf->tarpit.number != 0
+           && session->state == JM_SESSION_COMMAND
+           && ngx_max(session->errors, session->unknown)
+                  >= smtp->conf->tarpit.number;
 }
 
 
@@ -512,7 +706,7 @@ ngx_junkmail_smtp_step_lookup(ngx_junkmail_smtp_t *smtp)
     }
 
     ngx_junkmail_smtp_recipient(smtp);
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
+    ngx_junkmail_smtp_next(smtp);
 
     return NGX_OK;
 }
@@ -637,6 +831,8 @@ ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp)
     c = smtp->connection;
     out = &smtp->session.out;
 
+    ngx_junkmail_smtp_count(smtp);
+
     while (out->pos < out->last) {
         n = c->send(c, out->pos, (size_t) (out->last - out->pos));
 
@@ -688,8 +884,11 @@ ngx_junkmail_smtp_state(ngx_junkmail_smtp_t      *smtp,
     c->log->action = ngx_junkmail_smtp_states[state].action;
 
     /* A worker that is to quit closes idle connections at once. */
-    c->idle = (state == NGX_JUNKMAIL_SMTP_READ
+    c->idle = (state <= NGX_JUNKMAIL_SMTP_TARPIT
                && ngx_junkmail_smtp_idle(smtp));
+
+    smtp->since = ngx_current_msec;
+    smtp->patience = ngx_junkmail_smtp_patience(smtp);
 
     ngx_junkmail_smtp_timer(smtp);
 }
@@ -704,48 +903,138 @@ ngx_junkmail_smtp_idle(ngx_junkmail_smtp_t *smtp)
 }
 
 
+/* How long the state may take. */
+
+static ngx_msec_t
+ngx_junkmail_smtp_patience(ngx_junkmail_smtp_t *smtp)
+{
+    switch (smtp->state) {
+
+    case NGX_JUNKMAIL_SMTP_GREET:
+        return smtp->conf->greeting_delay;
+
+    case NGX_JUNKMAIL_SMTP_TARPIT:
+        return smtp->conf->tarpit.time;
+
+    case NGX_JUNKMAIL_SMTP_HANDOFF:
+        return NGX_JUNKMAIL_SMTP_HANDOFF_TIMEOUT;
+
+    case NGX_JUNKMAIL_SMTP_CLOSING:
+        return NGX_JUNKMAIL_SMTP_CLOSE_TIMEOUT;
+
+    case NGX_JUNKMAIL_SMTP_LINGER:
+        return NGX_JUNKMAIL_SMTP_LINGER_TIMEOUT;
+
+    default:
+        return ngx_junkmail_smtp_in_message(smtp) ? smtp->conf->data_timeout
+                                                  : smtp->conf->timeout;
+    }
+}
+
+
+static ngx_uint_t
+ngx_junkmail_smtp_in_message(ngx_junkmail_smtp_t *smtp)
+{
+    return smtp->session.state == JM_SESSION_DATA
+           || smtp->session.state == JM_SESSION_CHUNK;
+}
+
+
 /*
- * Starts the time that the state may take.  No session is ever without a
+ * Starts the timer for what is left of the state's time.  It comes earlier
+ * while the client is waited for: by then there may be stress, which shortens
+ * that time for those, too, who came before.  No session is ever without a
  * timer: a worker that is to quit would leave without it.
  */
 
 static void
 ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp)
 {
-    ngx_msec_t     time;
-    ngx_msec_int_t left;
+    ngx_msec_int_t left, total;
 
-    switch (smtp->state) {
+    left = (ngx_msec_int_t) (smtp->since + smtp->patience - ngx_current_msec);
 
-    case NGX_JUNKMAIL_SMTP_HANDOFF:
-        ngx_add_timer(smtp->connection->read,
-                      NGX_JUNKMAIL_SMTP_HANDOFF_TIMEOUT);
-        return;
+    if (smtp->state == NGX_JUNKMAIL_SMTP_READ) {
+        total = (ngx_msec_int_t) (smtp->deadline - ngx_current_msec);
 
-    case NGX_JUNKMAIL_SMTP_CLOSING:
-        time = NGX_JUNKMAIL_SMTP_CLOSE_TIMEOUT;
-        break;
+        left = ngx_min(left, total);
 
-    case NGX_JUNKMAIL_SMTP_LINGER:
-        time = NGX_JUNKMAIL_SMTP_LINGER_TIMEOUT;
-        break;
-
-    default:
-        time = smtp->session.state == JM_SESSION_DATA
-                       || smtp->session.state == JM_SESSION_CHUNK
-                   ? smtp->conf->data_timeout
-                   : smtp->conf->timeout;
-        break;
+        if (smtp->conf->stress_timeout != 0) {
+            left = ngx_min(left, (ngx_msec_int_t) smtp->conf->stress_timeout);
+        }
     }
 
-    left = (ngx_msec_int_t) (smtp->deadline - ngx_current_msec);
+    ngx_add_timer(smtp->connection->read, (ngx_msec_t) ngx_max(left, 1));
+}
 
-    if (smtp->state < NGX_JUNKMAIL_SMTP_CLOSING
-        && left < (ngx_msec_int_t) time) {
-        time = (ngx_msec_t) ngx_max(left, 1);
+
+/* Whether the time of the state is really over. */
+
+static ngx_uint_t
+ngx_junkmail_smtp_expired(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_msec_t waited;
+
+    waited = ngx_current_msec - smtp->since;
+
+    if (waited >= smtp->patience) {
+        return 1;
     }
 
-    ngx_add_timer(smtp->connection->read, time);
+    if (smtp->state != NGX_JUNKMAIL_SMTP_READ) {
+        return 0;
+    }
+
+    return (ngx_msec_int_t) (smtp->deadline - ngx_current_msec) <= 0
+           || (smtp->conf->stress_timeout != 0
+               && waited >= smtp->conf->stress_timeout
+               && ngx_junkmail_limit_stressed(&smtp->limit));
+}
+
+
+/*
+ * Whether a message comes so slowly that it is only to keep us busy: each of
+ * its octets would be in time.
+ */
+
+static ngx_uint_t
+ngx_junkmail_smtp_slow(ngx_junkmail_smtp_t *smtp)
+{
+    ngx_msec_t taken;
+
+    if (smtp->conf->data_rate.number == 0
+        || !ngx_junkmail_smtp_in_message(smtp)) {
+        return 0;
+    }
+
+    if (smtp->data_since == 0) {
+        smtp->data_since = ngx_current_msec;
+        smtp->data_from = smtp->stream->received;
+    }
+
+    taken = ngx_current_msec - smtp->data_since;
+
+    return taken > smtp->conf->data_rate.time
+           && (uint64_t) (smtp->stream->received - smtp->data_from) * 1000
+                  < (uint64_t) smtp->conf->data_rate.number * taken;
+}
+
+
+/* Moves what the session counted to the counters of all. */
+
+static void
+ngx_junkmail_smtp_count(ngx_junkmail_smtp_t *smtp)
+{
+    size_t *replies;
+    ngx_uint_t class;
+
+    replies = smtp->session.replies;
+
+    for (class = 2; class <= 5; class ++) {
+        for (/* void */; replies[class] != 0; replies[class]--) {
+            ngx_junkmail_count(NGX_JUNKMAIL_COUNT_REPLIES_2 + class - 2);
+        }
+    }
 }
 
 
@@ -753,6 +1042,7 @@ void
 ngx_junkmail_smtp_quit(ngx_junkmail_smtp_t *smtp, jm_session_reply_t reply)
 {
     jm_session_close(&smtp->session, reply);
+    ngx_junkmail_smtp_rollback(smtp);
     ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_CLOSING);
 }
 
@@ -774,6 +1064,7 @@ ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp)
                    "junkmail smtp finalize in state %d", (int) smtp->state);
 
     ngx_junkmail_smtp_rollback(smtp);
+    ngx_junkmail_smtp_count_end(smtp);
 
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
@@ -796,4 +1087,22 @@ ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp)
     c->idle = 0;
 
     ngx_stream_finalize_session(smtp->stream, NGX_STREAM_OK);
+}
+
+
+static void
+ngx_junkmail_smtp_count_end(ngx_junkmail_smtp_t *smtp)
+{
+    size_t i, n;
+
+    ngx_junkmail_smtp_count(smtp);
+
+    n = sizeof(ngx_junkmail_smtp_ends) / sizeof(ngx_junkmail_smtp_ends[0]);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_junkmail_smtp_ends[i].reply == smtp->session.ended) {
+            ngx_junkmail_count(ngx_junkmail_smtp_ends[i].counter);
+            return;
+        }
+    }
 }

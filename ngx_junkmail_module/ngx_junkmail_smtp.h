@@ -15,10 +15,13 @@
 #include <ngx_core.h>
 #include <ngx_stream.h>
 
+#include "ngx_junkmail_limit.h"
 #include "ngx_junkmail_lmtp.h"
+#include "ngx_junkmail_log.h"
 #include "ngx_junkmail_lookup.h"
 #include "ngx_junkmail_spool.h"
 
+#include "jm_log.h"
 #include "jm_session.h"
 
 #if !(NGX_STREAM_SSL)
@@ -32,6 +35,12 @@ typedef ngx_stream_ssl_srv_conf_t ngx_stream_ssl_conf_t;
 #define NGX_JUNKMAIL_STARTTLS_OFF      0
 #define NGX_JUNKMAIL_STARTTLS_ON       1
 #define NGX_JUNKMAIL_STARTTLS_REQUIRED 2
+
+/* A directive that takes "off" or a number, and may take a time. */
+typedef struct {
+    size_t     number; /* 0: off */
+    ngx_msec_t time;
+} ngx_junkmail_timed_t;
 
 /* A server {} of stream {}; the directives of the same names. */
 typedef struct {
@@ -48,7 +57,19 @@ typedef struct {
     size_t       spool_memory;
     ngx_path_t  *spool_path;
     ngx_uint_t   errors;
+    ngx_uint_t   unknown;
+    ngx_uint_t   junk;
     ngx_uint_t   transactions;
+    ngx_msec_t   greeting_delay;
+    ngx_msec_t   stress_timeout;
+
+    ngx_junkmail_timed_t tarpit;    /* errors before replies wait */
+    ngx_junkmail_timed_t data_rate; /* octets a second, after a time */
+
+    ngx_junkmail_log_t *log;           /* NULL: none */
+    ngx_uint_t          log_addresses; /* jm_log_addresses_t */
+
+    ngx_junkmail_limit_conf_t limit;
 
     jm_session_conf_t session; /* of these, what the session asks for */
 } ngx_stream_junkmail_srv_conf_t;
@@ -56,7 +77,9 @@ typedef struct {
 extern ngx_module_t ngx_stream_junkmail_module;
 
 typedef enum {
-    NGX_JUNKMAIL_SMTP_READ = 0,  /* reads commands and messages */
+    NGX_JUNKMAIL_SMTP_GREET = 0, /* listens before it greets */
+    NGX_JUNKMAIL_SMTP_READ,      /* reads commands and messages */
+    NGX_JUNKMAIL_SMTP_TARPIT,    /* holds a reply back */
     NGX_JUNKMAIL_SMTP_LOOKUP,    /* waits until a recipient is looked up */
     NGX_JUNKMAIL_SMTP_HANDOFF,   /* waits for the backend */
     NGX_JUNKMAIL_SMTP_STARTTLS,  /* sends the 220 to STARTTLS */
@@ -74,6 +97,7 @@ typedef struct {
     ngx_junkmail_lookup_t      *lookup;     /* of the recipient in question */
     ngx_junkmail_spool_t        spool;
     ngx_junkmail_lmtp_request_t handoff;
+    ngx_msec_t                  handed;         /* when the hand-off began */
     unsigned                    handed_off : 1; /* its answer is there */
 } ngx_junkmail_transaction_t;
 
@@ -83,17 +107,26 @@ typedef struct {
     ngx_stream_junkmail_srv_conf_t *conf;
     ngx_junkmail_smtp_state_t       state;
     ngx_msec_t                      deadline; /* of the whole session */
+    ngx_msec_t                      since;    /* the client is waited for */
+    ngx_msec_t                      patience; /* for so long */
 
     jm_session_t session; /* what was said, counted and is to be said */
     ngx_buf_t    in;      /* read, not yet looked at */
 
     ngx_junkmail_transaction_t *transaction; /* NULL outside of one */
-    u_char                      id[32];      /* of the last, for the log */
+    ngx_msec_t                  data_since;  /* its message comes, or 0 */
+    off_t                       data_from;   /* octets received before it */
 
     ngx_sockaddr_t sockaddr; /* the client's, if XCLIENT said it */
     u_char         addr_text[NGX_SOCKADDR_STRLEN];
 
-    size_t lingered;
+    /* Of the last transaction, for the log. */
+    u_char     id[32];
+    size_t     size;    /* of its message */
+    ngx_msec_t handoff; /* time it took; NGX_CONF_UNSET_MSEC without one */
+
+    ngx_junkmail_limit_t limit;
+    size_t               lingered;
 } ngx_junkmail_smtp_t;
 
 
@@ -106,9 +139,17 @@ void ngx_junkmail_smtp_handler(ngx_stream_session_t *s);
 void ngx_junkmail_smtp_state(ngx_junkmail_smtp_t      *smtp,
                              ngx_junkmail_smtp_state_t state);
 
-/* Says a last reply and ends the session once it is sent. */
+/* A command is replied to: goes on with the next, held back if need be. */
+void ngx_junkmail_smtp_next(ngx_junkmail_smtp_t *smtp);
+
+/* Says a last reply, forgets the transaction, and ends the session once it is
+ * sent. */
 void ngx_junkmail_smtp_quit(ngx_junkmail_smtp_t *smtp,
                             jm_session_reply_t   reply);
+
+/* Takes the places of the client; NGX_BUSY when there are none and the session
+ * ends. */
+ngx_int_t ngx_junkmail_smtp_admit(ngx_junkmail_smtp_t *smtp);
 
 /* Wakes the session from another's callback, never at once. */
 void ngx_junkmail_smtp_wake(void *data);

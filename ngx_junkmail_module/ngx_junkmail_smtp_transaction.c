@@ -23,6 +23,8 @@ static jm_session_reply_t
 ngx_junkmail_smtp_create_transaction(ngx_junkmail_smtp_t *smtp);
 static ngx_int_t ngx_junkmail_smtp_lookup(ngx_junkmail_smtp_t *smtp,
                                           jm_address_t        *address);
+static void      ngx_junkmail_smtp_reject(ngx_junkmail_smtp_t         *smtp,
+                                          ngx_junkmail_lookup_status_t status);
 static ngx_int_t
 ngx_junkmail_smtp_accept(ngx_junkmail_transaction_t *transaction,
                          jm_str_t                    path);
@@ -33,10 +35,9 @@ static void      ngx_junkmail_smtp_say(ngx_junkmail_smtp_t *smtp,
 static ngx_int_t ngx_junkmail_smtp_copy(ngx_pool_t *pool, ngx_str_t *out,
                                         jm_str_t text);
 
-/* The replies to RCPT, by ngx_junkmail_lookup_status_t. */
+/* The replies that refuse a recipient, by ngx_junkmail_lookup_status_t. */
 
 static const jm_session_reply_t ngx_junkmail_smtp_recipients[] = {
-    [NGX_JUNKMAIL_LOOKUP_FOUND] = JM_SAY_RCPT_OK,
     [NGX_JUNKMAIL_LOOKUP_UNKNOWN] = JM_SAY_RCPT_UNKNOWN,
     [NGX_JUNKMAIL_LOOKUP_CLOSED] = JM_SAY_RCPT_CLOSED,
     [NGX_JUNKMAIL_LOOKUP_FULL] = JM_SAY_RCPT_FULL,
@@ -86,7 +87,11 @@ ngx_junkmail_smtp_create_transaction(ngx_junkmail_smtp_t *smtp)
                             smtp->conf->spool_memory);
 
     smtp->transaction = transaction;
+    smtp->size = 0;
+    smtp->handoff = NGX_CONF_UNSET_MSEC;
     ngx_memcpy(smtp->id, transaction->id, sizeof(smtp->id));
+
+    ngx_junkmail_count(NGX_JUNKMAIL_COUNT_TRANSACTIONS);
 
     return JM_SAY_MAIL_OK;
 }
@@ -104,9 +109,10 @@ ngx_junkmail_smtp_resolve(ngx_junkmail_smtp_t *smtp)
         return;
     }
 
-    ngx_junkmail_smtp_say(smtp, rc == NGX_DECLINED ? JM_SAY_RCPT_UNKNOWN
-                                                   : JM_SAY_RCPT_AWAY);
-    ngx_junkmail_smtp_state(smtp, NGX_JUNKMAIL_SMTP_READ);
+    ngx_junkmail_smtp_reject(smtp, rc == NGX_DECLINED
+                                       ? NGX_JUNKMAIL_LOOKUP_UNKNOWN
+                                       : NGX_JUNKMAIL_LOOKUP_AWAY);
+    ngx_junkmail_smtp_next(smtp);
 }
 
 
@@ -159,6 +165,29 @@ ngx_junkmail_smtp_recipient(ngx_junkmail_smtp_t *smtp)
                != NGX_OK)
     {
         status = NGX_JUNKMAIL_LOOKUP_AWAY;
+    }
+
+    if (status == NGX_JUNKMAIL_LOOKUP_FOUND) {
+        ngx_junkmail_smtp_say(smtp, JM_SAY_RCPT_OK);
+
+    } else {
+        ngx_junkmail_smtp_reject(smtp, status);
+    }
+}
+
+
+/* An address that names many who do not exist looks for those who do. */
+
+static void
+ngx_junkmail_smtp_reject(ngx_junkmail_smtp_t         *smtp,
+                         ngx_junkmail_lookup_status_t status)
+{
+    if ((status == NGX_JUNKMAIL_LOOKUP_UNKNOWN
+         || status == NGX_JUNKMAIL_LOOKUP_FOREIGN)
+        && ngx_junkmail_limit_unknown(&smtp->limit) != NGX_OK)
+    {
+        ngx_junkmail_smtp_say(smtp, JM_SAY_MANY_UNKNOWN);
+        return;
     }
 
     ngx_junkmail_smtp_say(smtp, ngx_junkmail_smtp_recipients[status]);
@@ -241,6 +270,8 @@ ngx_junkmail_smtp_handoff(ngx_junkmail_smtp_t *smtp)
     request->handler = ngx_junkmail_smtp_handed_off;
     request->data = smtp;
 
+    transaction->handed = ngx_current_msec;
+
     return ngx_junkmail_lmtp_send(request);
 }
 
@@ -265,6 +296,11 @@ ngx_junkmail_smtp_answer(ngx_junkmail_smtp_t *smtp)
 
     request = &smtp->transaction->handoff;
     stored = (request->code / 100 == 2);
+    smtp->handoff = ngx_current_msec - smtp->transaction->handed;
+
+    if (stored) {
+        ngx_junkmail_count(NGX_JUNKMAIL_COUNT_MESSAGES);
+    }
 
     ngx_log_error(NGX_LOG_INFO, smtp->connection->log, 0,
                   "message %V to %ui recipients, %O octets: %V", &request->id,
@@ -291,7 +327,15 @@ ngx_junkmail_smtp_rollback(ngx_junkmail_smtp_t *smtp)
         return;
     }
 
+    smtp->size = (size_t) ngx_junkmail_spool_size(&transaction->spool);
+
+    if (smtp->conf->log != NULL) {
+        ngx_junkmail_log_line(smtp->conf->log, smtp->stream,
+                              transaction->pool);
+    }
+
     smtp->transaction = NULL;
+    smtp->data_since = 0;
 
     if (transaction->lookup != NULL) {
         ngx_destroy_pool(transaction->lookup->pool);

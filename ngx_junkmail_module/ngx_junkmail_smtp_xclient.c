@@ -28,6 +28,10 @@ ngx_junkmail_smtp_xclient(ngx_junkmail_smtp_t *smtp)
 {
     ngx_junkmail_smtp_readdress(smtp);
 
+    if (ngx_junkmail_smtp_admit(smtp) != NGX_OK) {
+        return;
+    }
+
     jm_session_answer(&smtp->session, JM_SAY_GREETING,
                       smtp->conf->session.hostname);
 }

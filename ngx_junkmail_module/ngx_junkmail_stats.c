@@ -65,19 +65,21 @@ static ngx_uint_t ngx_junkmail_place_sum(ngx_junkmail_stats_place_t  *p,
 static void       ngx_junkmail_place_reap(ngx_junkmail_stats_place_t *p);
 
 
+ngx_str_t ngx_junkmail_smtp_all = ngx_string("smtp all");
+
 static const char *ngx_junkmail_counter_names[] = {
     "smtp_connections_total",
     "smtp_refused_total{reason=\"rate\"}",
     "smtp_refused_total{reason=\"address\"}",
     "smtp_refused_total{reason=\"total\"}",
     "smtp_refused_total{reason=\"limit_conn\"}",
-    "smtp_refused_total{reason=\"early\"}",
     "smtp_ended_total{reason=\"errors\"}",
     "smtp_ended_total{reason=\"unknown\"}",
     "smtp_ended_total{reason=\"junk\"}",
     "smtp_ended_total{reason=\"timeout\"}",
     "smtp_ended_total{reason=\"slow\"}",
     "smtp_ended_total{reason=\"shutdown\"}",
+    "smtp_ended_total{reason=\"stranger\"}",
     "smtp_transactions_total",
     "smtp_messages_total",
     "smtp_replies_total{class=\"2\"}",
@@ -563,7 +565,9 @@ ngx_junkmail_counters(u_char *out)
     ngx_junkmail_stats_t *stats;
 
     stats = ngx_junkmail_stats(&shpool);
-    p = out;
+
+    p = ngx_sprintf(out, "junkmail_smtp_connections %ui\n",
+                    ngx_junkmail_place_count(&ngx_junkmail_smtp_all));
 
     for (i = 0; i < NGX_JUNKMAIL_COUNTERS; i++) {
         if (ngx_junkmail_counter_names[i] != NULL) {

@@ -22,13 +22,13 @@ typedef enum {
     NGX_JUNKMAIL_COUNT_REFUSED_ADDRESS,
     NGX_JUNKMAIL_COUNT_REFUSED_TOTAL,
     NGX_JUNKMAIL_COUNT_REFUSED_LIMIT_CONN,
-    NGX_JUNKMAIL_COUNT_REFUSED_EARLY,
     NGX_JUNKMAIL_COUNT_ENDED_ERRORS, /* ended by us */
     NGX_JUNKMAIL_COUNT_ENDED_UNKNOWN,
     NGX_JUNKMAIL_COUNT_ENDED_JUNK,
     NGX_JUNKMAIL_COUNT_ENDED_TIMEOUT,
     NGX_JUNKMAIL_COUNT_ENDED_SLOW,
     NGX_JUNKMAIL_COUNT_ENDED_SHUTDOWN,
+    NGX_JUNKMAIL_COUNT_ENDED_STRANGER,
     NGX_JUNKMAIL_COUNT_TRANSACTIONS,
     NGX_JUNKMAIL_COUNT_MESSAGES,
     NGX_JUNKMAIL_COUNT_REPLIES_2, /* by class, in order */
@@ -42,7 +42,7 @@ typedef enum {
 } ngx_junkmail_counter_t;
 
 /* Room for what ngx_junkmail_counters() writes. */
-#define NGX_JUNKMAIL_COUNTERS_SIZE (NGX_JUNKMAIL_COUNTERS * 80)
+#define NGX_JUNKMAIL_COUNTERS_SIZE ((NGX_JUNKMAIL_COUNTERS + 1) * 80)
 
 /* No place: releasing it does nothing. */
 #define NGX_JUNKMAIL_PLACE_NONE ((uint32_t) -1)
@@ -103,6 +103,9 @@ ngx_int_t ngx_junkmail_rate(ngx_str_t *id, ngx_uint_t limit, time_t period,
 ngx_int_t ngx_junkmail_place_take(ngx_str_t *id, ngx_uint_t limit,
                                   uint32_t *slot);
 void      ngx_junkmail_place_release(uint32_t slot);
+
+/* The place that every SMTP connection takes. */
+extern ngx_str_t ngx_junkmail_smtp_all;
 
 /* How many places `id` has taken, in all workers. */
 ngx_uint_t ngx_junkmail_place_count(ngx_str_t *id);

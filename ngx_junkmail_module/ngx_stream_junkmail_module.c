@@ -23,6 +23,9 @@ static ngx_int_t ngx_stream_junkmail_preconfiguration(ngx_conf_t *cf);
 static void     *ngx_stream_junkmail_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent,
                                                 void *child);
+static void  ngx_stream_junkmail_merge_timed(ngx_junkmail_timed_t *conf,
+                                             ngx_junkmail_timed_t *prev,
+                                             size_t number, ngx_msec_t time);
 static char *
 ngx_stream_junkmail_hostname(ngx_conf_t                     *cf,
                              ngx_stream_junkmail_srv_conf_t *conf);
@@ -40,12 +43,16 @@ static char *ngx_stream_junkmail_starttls(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static char *ngx_stream_junkmail_xclient(ngx_conf_t *cf, ngx_command_t *cmd,
                                          void *conf);
+static char *ngx_stream_junkmail_timed(ngx_conf_t *cf, ngx_command_t *cmd,
+                                       void *conf);
 
 static ngx_int_t ngx_stream_junkmail_variable_string(
     ngx_stream_session_t *s, ngx_stream_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_stream_junkmail_variable_number(
     ngx_stream_session_t *s, ngx_stream_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_stream_junkmail_variable_from(
+    ngx_stream_session_t *s, ngx_stream_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_stream_junkmail_variable_handoff(
     ngx_stream_session_t *s, ngx_stream_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_stream_junkmail_variable_id(
     ngx_stream_session_t *s, ngx_stream_variable_value_t *v, uintptr_t data);
@@ -56,6 +63,17 @@ static ngx_conf_enum_t ngx_stream_junkmail_starttls_values[] = {
     { ngx_string("required"), NGX_JUNKMAIL_STARTTLS_REQUIRED },
     { ngx_null_string, 0 }
 };
+
+static ngx_conf_enum_t ngx_stream_junkmail_addresses_values[] = {
+    { ngx_string("full"), JM_LOG_FULL },
+    { ngx_string("domain"), JM_LOG_DOMAIN },
+    { ngx_string("none"), JM_LOG_NONE },
+    { ngx_null_string, 0 }
+};
+
+/* What is not given with junkmail_tarpit and junkmail_data_rate. */
+static ngx_msec_t ngx_stream_junkmail_tarpit_time = 1000;
+static ngx_msec_t ngx_stream_junkmail_data_rate_time = 30000;
 
 static ngx_path_init_t ngx_stream_junkmail_spool_path = {
     ngx_string(NGX_JUNKMAIL_SPOOL_PATH), { 0, 0, 0 }
@@ -108,8 +126,48 @@ static ngx_command_t ngx_stream_junkmail_commands[] = {
                              spool_memory, NULL),
     NGX_STREAM_JUNKMAIL_SLOT("junkmail_errors", ngx_conf_set_num_slot, errors,
                              NULL),
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_unknown_recipients",
+                             ngx_conf_set_num_slot, unknown, NULL),
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_junk", ngx_conf_set_num_slot, junk,
+                             NULL),
     NGX_STREAM_JUNKMAIL_SLOT("junkmail_transactions", ngx_conf_set_num_slot,
                              transactions, NULL),
+
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_connections", ngx_conf_set_num_slot,
+                             limit.connections, NULL),
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_connections_per_address",
+                             ngx_conf_set_num_slot, limit.per_address, NULL),
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_connection_rate",
+                             ngx_junkmail_rate_slot, limit.connection_rate,
+                             NULL),
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_unknown_rate", ngx_junkmail_rate_slot,
+                             limit.unknown_rate, NULL),
+
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_greeting_delay", ngx_conf_set_msec_slot,
+                             greeting_delay, NULL),
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_stress_timeout", ngx_conf_set_msec_slot,
+                             stress_timeout, NULL),
+
+    { ngx_string("junkmail_tarpit"),
+      NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_TAKE12,
+      ngx_stream_junkmail_timed, NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_junkmail_srv_conf_t, tarpit),
+      &ngx_stream_junkmail_tarpit_time },
+
+    { ngx_string("junkmail_data_rate"),
+      NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_TAKE12,
+      ngx_stream_junkmail_timed, NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_junkmail_srv_conf_t, data_rate),
+      &ngx_stream_junkmail_data_rate_time },
+
+    { ngx_string("junkmail_log"),
+      NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_1MORE,
+      ngx_junkmail_log_slot, NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_junkmail_srv_conf_t, log), NULL },
+
+    NGX_STREAM_JUNKMAIL_SLOT("junkmail_log_addresses", ngx_conf_set_enum_slot,
+                             log_addresses,
+                             ngx_stream_junkmail_addresses_values),
 
     ngx_null_command
 };
@@ -157,6 +215,22 @@ static ngx_stream_variable_t ngx_stream_junkmail_variables[] = {
         "junkmail_from", ngx_stream_junkmail_variable_from, session.from),
     NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_id",
                                  ngx_stream_junkmail_variable_id, id),
+
+    /* Of the last transaction: recipients, octets, reply, seconds. */
+    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_message_recipients",
+                                 ngx_stream_junkmail_variable_number,
+                                 session.accepted),
+    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_message_refused",
+                                 ngx_stream_junkmail_variable_number,
+                                 session.rejected),
+    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_message_size",
+                                 ngx_stream_junkmail_variable_number, size),
+    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_message_reply",
+                                 ngx_stream_junkmail_variable_string,
+                                 session.said),
+    NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_handoff_time",
+                                 ngx_stream_junkmail_variable_handoff,
+                                 handoff),
 
     /* Counts of the session: recipients and messages accepted. */
     NGX_STREAM_JUNKMAIL_VARIABLE("junkmail_recipients",
@@ -224,7 +298,19 @@ ngx_stream_junkmail_create_srv_conf(ngx_conf_t *cf)
     conf->session_timeout = NGX_CONF_UNSET_MSEC;
     conf->spool_memory = NGX_CONF_UNSET_SIZE;
     conf->errors = NGX_CONF_UNSET_UINT;
+    conf->unknown = NGX_CONF_UNSET_UINT;
+    conf->junk = NGX_CONF_UNSET_UINT;
     conf->transactions = NGX_CONF_UNSET_UINT;
+    conf->greeting_delay = NGX_CONF_UNSET_MSEC;
+    conf->stress_timeout = NGX_CONF_UNSET_MSEC;
+    conf->tarpit.time = NGX_CONF_UNSET_MSEC;
+    conf->data_rate.time = NGX_CONF_UNSET_MSEC;
+    conf->log = NGX_CONF_UNSET_PTR;
+    conf->log_addresses = NGX_CONF_UNSET_UINT;
+    conf->limit.connections = NGX_CONF_UNSET_UINT;
+    conf->limit.per_address = NGX_CONF_UNSET_UINT;
+    conf->limit.connection_rate.period = NGX_CONF_UNSET;
+    conf->limit.unknown_rate.period = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -252,7 +338,27 @@ ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->spool_memory, prev->spool_memory,
                               64 * 1024);
     ngx_conf_merge_uint_value(conf->errors, prev->errors, 20);
+    ngx_conf_merge_uint_value(conf->unknown, prev->unknown, 20);
+    ngx_conf_merge_uint_value(conf->junk, prev->junk, 100);
     ngx_conf_merge_uint_value(conf->transactions, prev->transactions, 1000);
+    ngx_conf_merge_msec_value(conf->greeting_delay, prev->greeting_delay, 0);
+    ngx_conf_merge_msec_value(conf->stress_timeout, prev->stress_timeout,
+                              10000);
+    ngx_stream_junkmail_merge_timed(&conf->tarpit, &prev->tarpit, 10,
+                                    ngx_stream_junkmail_tarpit_time);
+    ngx_stream_junkmail_merge_timed(&conf->data_rate, &prev->data_rate, 500,
+                                    ngx_stream_junkmail_data_rate_time);
+    ngx_conf_merge_ptr_value(conf->log, prev->log, NULL);
+    ngx_conf_merge_uint_value(conf->log_addresses, prev->log_addresses,
+                              JM_LOG_DOMAIN);
+    ngx_conf_merge_uint_value(conf->limit.connections, prev->limit.connections,
+                              1000);
+    ngx_conf_merge_uint_value(conf->limit.per_address, prev->limit.per_address,
+                              20);
+    ngx_junkmail_merge_rate_value(conf->limit.connection_rate,
+                                  prev->limit.connection_rate, 60, 60);
+    ngx_junkmail_merge_rate_value(conf->limit.unknown_rate,
+                                  prev->limit.unknown_rate, 100, 3600);
 
     if (!conf->enable) {
         return NGX_CONF_OK;
@@ -296,6 +402,22 @@ ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_stream_junkmail_session_conf(conf);
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_stream_junkmail_merge_timed(ngx_junkmail_timed_t *conf,
+                                ngx_junkmail_timed_t *prev, size_t number,
+                                ngx_msec_t time)
+{
+    if (conf->time == NGX_CONF_UNSET_MSEC) {
+        *conf = *prev;
+    }
+
+    if (conf->time == NGX_CONF_UNSET_MSEC) {
+        conf->number = number;
+        conf->time = time;
+    }
 }
 
 
@@ -345,6 +467,8 @@ ngx_stream_junkmail_session_conf(ngx_stream_junkmail_srv_conf_t *conf)
     session->recipients = conf->recipients;
     session->transactions = conf->transactions;
     session->errors = conf->errors;
+    session->unknown = conf->unknown;
+    session->junk = conf->junk;
     session->starttls = (conf->starttls != NGX_JUNKMAIL_STARTTLS_OFF);
     session->tls_required = (conf->starttls == NGX_JUNKMAIL_STARTTLS_REQUIRED);
 }
@@ -530,6 +654,40 @@ ngx_stream_junkmail_xclient(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static char *
+ngx_stream_junkmail_timed(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *p = conf;
+
+    ssize_t               n;
+    ngx_int_t             time;
+    ngx_str_t            *value;
+    ngx_msec_t           *usual = cmd->post;
+    ngx_junkmail_timed_t *timed;
+
+    timed = (ngx_junkmail_timed_t *) (p + cmd->offset);
+
+    if (timed->time != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_strcmp(value[1].data, "off") == 0 ? 0 : ngx_parse_size(&value[1]);
+    time = cf->args->nelts == 3 ? ngx_parse_time(&value[2], 0)
+                                : (ngx_int_t) *usual;
+
+    if (n == NGX_ERROR || time == NGX_ERROR) {
+        return "takes \"off\", or a number and a time";
+    }
+
+    timed->number = (size_t) n;
+    timed->time = (ngx_msec_t) time;
+
+    return NGX_CONF_OK;
+}
+
+
 /* The session, or NULL when it has not begun or it is not ours. */
 
 static ngx_junkmail_smtp_t *
@@ -606,23 +764,57 @@ ngx_stream_junkmail_variable_number(ngx_stream_session_t        *s,
 }
 
 
-/* "<>" for the null path: a log line must not look as if there were none. */
+/* As much of it as junkmail_log_addresses allows in a log. */
 
 static ngx_int_t
 ngx_stream_junkmail_variable_from(ngx_stream_session_t        *s,
                                   ngx_stream_variable_value_t *v,
                                   uintptr_t                    data)
 {
+    jm_str_t             from;
     ngx_junkmail_smtp_t *smtp;
 
     smtp = ngx_stream_junkmail_session(s, v);
 
-    if (smtp != NULL && smtp->session.named && smtp->session.from.len == 0) {
-        ngx_stream_junkmail_value(v, (u_char *) "<>", 2);
+    if (smtp != NULL && smtp->session.named) {
+        from = jm_log_address(smtp->session.from, smtp->conf->log_addresses);
+        ngx_stream_junkmail_value(v, from.data, from.len);
+
+    } else {
+        v->not_found = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stream_junkmail_variable_handoff(ngx_stream_session_t        *s,
+                                     ngx_stream_variable_value_t *v,
+                                     uintptr_t                    data)
+{
+    u_char              *p;
+    ngx_junkmail_smtp_t *smtp;
+
+    smtp = ngx_stream_junkmail_session(s, v);
+
+    if (smtp == NULL || smtp->handoff == NGX_CONF_UNSET_MSEC) {
+        v->not_found = 1;
         return NGX_OK;
     }
 
-    return ngx_stream_junkmail_variable_string(s, v, data);
+    p = ngx_pnalloc(s->connection->pool, NGX_TIME_T_LEN + 4);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_stream_junkmail_value(
+        v, p,
+        (size_t) (ngx_sprintf(p, "%M.%03M", smtp->handoff / 1000,
+                              smtp->handoff % 1000)
+                  - p));
+
+    return NGX_OK;
 }
 
 

@@ -50,6 +50,8 @@ typedef struct {
 
 static jm_session_event_t jm_session_line(jm_session_t *s, const u_char **pos,
                                           const u_char *last);
+static jm_session_reply_t jm_session_stranger(const u_char *pos,
+                                              const u_char *last);
 static jm_session_event_t jm_session_command(jm_session_t *s, jm_str_t line);
 static const jm_verb_t   *jm_session_verb(jm_str_t name);
 static jm_session_reply_t jm_session_allow(const jm_session_t *s,
@@ -58,7 +60,7 @@ static jm_session_reply_t jm_session_allow(const jm_session_t *s,
 
 static jm_check_t jm_check_helo, jm_check_starttls, jm_check_xclient,
     jm_check_mail, jm_check_rcpt, jm_check_data, jm_check_bdat, jm_check_vrfy,
-    jm_check_never, jm_check_http;
+    jm_check_never, jm_check_http, jm_check_proxy;
 static jm_param_t jm_check_size, jm_check_body, jm_check_utf8;
 static jm_run_t   jm_run_ehlo, jm_run_helo, jm_run_starttls, jm_run_xclient,
     jm_run_mail, jm_run_rcpt, jm_run_data, jm_run_bdat, jm_run_rset,
@@ -124,6 +126,9 @@ static const jm_verb_t jm_session_verbs[] = {
     { "OPTIONS", JM_VERB_CLEAR | JM_VERB_FATAL, jm_check_http, NULL },
     { "CONNECT", JM_VERB_CLEAR | JM_VERB_FATAL, jm_check_http, NULL },
     { "PRI", JM_VERB_CLEAR | JM_VERB_FATAL, jm_check_http, NULL },
+
+    /* A balancer in front that we were not told of. */
+    { "PROXY", JM_VERB_CLEAR | JM_VERB_FATAL, jm_check_proxy, NULL },
 };
 
 static const jm_mail_param_t jm_mail_params[] = {
@@ -169,6 +174,30 @@ jm_session_greet(jm_session_t *s)
 }
 
 
+void
+jm_session_early(jm_session_t *s, jm_str_t text)
+{
+    const u_char      *space;
+    const jm_verb_t   *verb;
+    jm_session_reply_t reply;
+
+    reply = jm_session_stranger(text.data, text.data + text.len);
+    space = memchr(text.data, ' ', text.len);
+
+    if (reply == JM_SAY_NONE && space != NULL) {
+        text.len = (size_t) (space - text.data);
+        verb = jm_session_verb(text);
+
+        if (verb != NULL && verb->run == NULL && (verb->flags & JM_VERB_FATAL))
+        {
+            reply = verb->check(s, NULL);
+        }
+    }
+
+    jm_session_close(s, reply == JM_SAY_NONE ? JM_SAY_EARLY : reply);
+}
+
+
 jm_session_event_t
 jm_session_read(jm_session_t *s, const u_char **pos, const u_char *last)
 {
@@ -200,19 +229,22 @@ jm_session_read(jm_session_t *s, const u_char **pos, const u_char *last)
 static jm_session_event_t
 jm_session_line(jm_session_t *s, const u_char **pos, const u_char *last)
 {
-    jm_str_t         text;
-    jm_line_status_t status;
+    jm_str_t           text;
+    jm_line_status_t   status;
+    jm_session_reply_t stranger;
 
     if (*pos == last) {
         return JM_SESSION_MORE;
     }
 
-    if (!s->started && **pos == 0x16) {
-        /* The first octet of a TLS handshake, without STARTTLS. */
-        return jm_session_end(s, JM_SAY_NOT_TLS);
-    }
+    if (!s->started) {
+        s->started = 1;
+        stranger = jm_session_stranger(*pos, last);
 
-    s->started = 1;
+        if (stranger != JM_SAY_NONE) {
+            return jm_session_end(s, stranger);
+        }
+    }
 
     status = jm_smtp_line_read(&s->line, pos, last, &text);
     s->behind = (*pos < last);
@@ -235,6 +267,28 @@ jm_session_line(jm_session_t *s, const u_char **pos, const u_char *last)
 }
 
 
+/* Who begins so does not speak SMTP. */
+
+static jm_session_reply_t
+jm_session_stranger(const u_char *pos, const u_char *last)
+{
+    static const u_char proxy[] = "\r\n\r\n\0\r\nQUIT\n"; /* version 2 */
+
+    if (*pos == 0x16) {
+        /* A TLS handshake, without STARTTLS. */
+        return JM_SAY_NOT_TLS;
+    }
+
+    if ((size_t) (last - pos) >= sizeof(proxy) - 1
+        && memcmp(pos, proxy, sizeof(proxy) - 1) == 0)
+    {
+        return JM_SAY_NOT_PROXY;
+    }
+
+    return JM_SAY_NONE;
+}
+
+
 static jm_session_event_t
 jm_session_command(jm_session_t *s, jm_str_t line)
 {
@@ -251,7 +305,7 @@ jm_session_command(jm_session_t *s, jm_str_t line)
         return jm_session_error(s, JM_SAY_UNKNOWN_VERB);
     }
 
-    if ((verb->flags & JM_VERB_JUNK) && ++s->junk > JM_SESSION_JUNK) {
+    if ((verb->flags & JM_VERB_JUNK) && ++s->junk > s->conf->junk) {
         return jm_session_end(s, JM_SAY_MUCH_JUNK);
     }
 
@@ -598,8 +652,8 @@ jm_run_mail(jm_session_t *s, const jm_command_t *command)
 
     s->path = command->path;
     s->utf8 = command->utf8;
-    s->rcpt_refused = 0;
     s->accepted = 0;
+    s->rejected = 0;
     s->refused = JM_SAY_NONE;
     memset(&s->data, 0, sizeof(jm_data_t));
 
@@ -686,7 +740,7 @@ jm_session_ready(const jm_session_t *s)
     }
 
     if (s->accepted == 0) {
-        return s->rcpt_refused ? JM_SAY_NO_RCPT : JM_SAY_RCPT_FIRST;
+        return s->rejected ? JM_SAY_NO_RCPT : JM_SAY_RCPT_FIRST;
     }
 
     return JM_SAY_NONE;
@@ -971,6 +1025,13 @@ jm_check_http(const jm_session_t *s, jm_command_t *command)
 }
 
 
+static jm_session_reply_t
+jm_check_proxy(const jm_session_t *s, jm_command_t *command)
+{
+    return JM_SAY_NOT_PROXY;
+}
+
+
 /* What the caller says. */
 
 
@@ -981,8 +1042,15 @@ jm_session_answer(jm_session_t *s, jm_session_reply_t reply, jm_str_t value)
 
     if (reply == JM_SAY_RCPT_UNKNOWN || reply == JM_SAY_RCPT_FOREIGN) {
         s->unknown++;
-        s->rcpt_refused = 1;
-        s->event = jm_session_error(s, reply);
+
+        if (s->unknown >= s->conf->unknown) {
+            reply = JM_SAY_MANY_UNKNOWN;
+        }
+    }
+
+    if (reply == JM_SAY_MANY_UNKNOWN) {
+        s->rejected++;
+        jm_session_close(s, reply);
         return;
     }
 
@@ -1003,7 +1071,7 @@ jm_session_answer(jm_session_t *s, jm_session_reply_t reply, jm_str_t value)
             s->recipients++;
 
         } else {
-            s->rcpt_refused = 1;
+            s->rejected++;
         }
         break;
 
@@ -1063,6 +1131,7 @@ jm_session_end(jm_session_t *s, jm_session_reply_t reply)
 {
     jm_session_say(s, reply);
     s->state = JM_SESSION_OVER;
+    s->ended = reply;
 
     return JM_SESSION_CLOSE;
 }
@@ -1122,7 +1191,13 @@ jm_session_write(jm_session_t *s, const char *text, size_t len)
     }
 
     memcpy(s->out.last, text, len);
-    s->out.last += len;
+
     s->reply = (size_t) ((text[0] - '0') * 100 + (text[1] - '0') * 10
                          + (text[2] - '0'));
+    s->replies[s->reply / 100 % JM_COUNT(s->replies)]++;
+
+    s->said.data = s->out.last;
+    s->said.len = (size_t) ((char *) memchr(text, '\r', len) - text);
+
+    s->out.last += len;
 }

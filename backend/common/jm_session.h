@@ -28,15 +28,16 @@
     1024                    /* octets that the replies of one call may need   \
                              */
 #define JM_SESSION_HELO 256 /* octets of a client's name */
-#define JM_SESSION_JUNK 100 /* NOOP, RSET, … between two messages */
 #define JM_SESSION_HOPS 100 /* Received: lines; more is a loop */
 
 typedef struct {
     jm_str_t hostname;
-    uint64_t message_size; /* octets, announced by SIZE */
-    size_t   recipients;   /* of a message, announced by LIMITS */
-    size_t   transactions; /* of a session, announced by LIMITS */
-    size_t   errors;
+    uint64_t message_size;     /* octets, announced by SIZE */
+    size_t   recipients;       /* of a message, announced by LIMITS */
+    size_t   transactions;     /* of a session, announced by LIMITS */
+    size_t   errors;           /* bad commands of a session */
+    size_t   unknown;          /* recipients of a session that nobody has */
+    size_t   junk;             /* NOOP, RSET, … between two messages */
     unsigned starttls : 1;     /* offered */
     unsigned tls_required : 1; /* before MAIL */
 } jm_session_conf_t;
@@ -97,23 +98,26 @@ typedef struct {
     unsigned           mail : 1; /* there is one */
     unsigned           utf8 : 1; /* MAIL said SMTPUTF8 */
     unsigned           bdat : 1; /* a chunk has come */
-    unsigned           rcpt_refused : 1;
     size_t             accepted; /* recipients */
+    size_t             rejected; /* the same */
     jm_data_t          data;
     jm_chunk_t         chunk;
     jm_session_reply_t refused; /* what the message gets, or NONE; after a
                                    refused chunk all that follow get it */
 
     /* Counted over the whole session, for limits and the log. */
-    size_t   errors;       /* jm_session_error() is the one place */
-    size_t   unknown;      /* recipients that nobody has, errors too */
-    size_t   junk;         /* commands since the last message */
-    size_t   transactions; /* begun */
-    size_t   recipients;   /* accepted */
-    size_t   messages;     /* accepted */
-    size_t   reply;        /* code of the last reply */
-    jm_str_t from;         /* sender of the last transaction */
-    u_char   from_data[JM_PATH_MAX];
+    size_t             errors;       /* jm_session_error() is the one place */
+    size_t             unknown;      /* recipients that nobody has */
+    size_t             junk;         /* commands since the last message */
+    size_t             transactions; /* begun */
+    size_t             recipients;   /* accepted */
+    size_t             messages;     /* accepted */
+    size_t             reply;        /* code of the last reply */
+    jm_str_t           said;         /* its first line; valid until the next */
+    size_t             replies[6]; /* by class; the caller may set them back */
+    jm_session_reply_t ended;      /* what the session ended with, or NONE */
+    jm_str_t           from;       /* sender of the last transaction */
+    u_char             from_data[JM_PATH_MAX];
 } jm_session_t;
 
 /* `out` is where replies go: `size` octets, at least JM_SESSION_ROOM. */
@@ -122,6 +126,10 @@ void jm_session_init(jm_session_t *s, const jm_session_conf_t *conf,
 
 /* Says 220. */
 void jm_session_greet(jm_session_t *s);
+
+/* The client has sent `text`, one octet at least, without waiting for 220:
+ * says why it has to go; the next event is CLOSE. */
+void jm_session_early(jm_session_t *s, jm_str_t text);
 
 /*
  * Takes input from *pos on, moves *pos, returns the first event.  To be called
@@ -133,8 +141,8 @@ jm_session_event_t jm_session_read(jm_session_t *s, const u_char **pos,
 
 /*
  * The caller's answer to BEGIN, RECIPIENT, MESSAGE or XCLIENT, said to the
- * client; the reply's `%` stands for `value`.  A 2xx means yes.  When MESSAGE
- * is answered the transaction is over.
+ * client; the reply's `%` stands for `value`.  A 2xx means yes, MANY_UNKNOWN
+ * ends the session.  When MESSAGE is answered the transaction is over.
  */
 void jm_session_answer(jm_session_t *s, jm_session_reply_t reply,
                        jm_str_t value);

@@ -14,13 +14,19 @@
     /* The connection. */                                                     \
     REPLY(GREETING,         "220 % ESMTP JunkMail")                           \
     REPLY(MANY_CONNECTIONS, "421 4.7.0 Too many connections from your address")\
+    REPLY(RAPID_CONNECTIONS, "421 4.7.0 Too many new connections, slow down") \
+    REPLY(FULL, "421 4.3.2 Too many connections here, try later")             \
     REPLY(MANY_ERRORS,  "421 4.7.0 Too many errors, closing the connection")  \
+    REPLY(MANY_UNKNOWN, "421 4.7.0 Too many unknown recipients")              \
     REPLY(MUCH_JUNK,    "421 4.7.0 Too many commands without a message")      \
     REPLY(STOPPING,     "421 4.3.2 Server shutting down, try again")          \
     REPLY(TIMED_OUT,    "421 4.4.2 Timed out, closing the connection")        \
+    REPLY(TOO_SLOW, "421 4.4.2 Too slow, closing the connection")             \
     REPLY(SESSION_OVER, "421 4.4.2 Session has lasted too long, connect again")\
+    REPLY(EARLY, "554 5.5.1 Wait for the greeting before you speak")          \
     REPLY(NOT_TLS,      "554 5.5.1 This port speaks SMTP; use STARTTLS")      \
     REPLY(NOT_HTTP,     "554 5.5.1 This is an SMTP server")                   \
+    REPLY(NOT_PROXY, "554 5.5.1 No PROXY header is expected here")            \
                                                                               \
     /* Lines that are no commands. */                                         \
     REPLY(LINE_LONG,    "500 5.5.2 Line too long")                            \

@@ -239,6 +239,8 @@ client_init(client_t *c)
     c->conf.recipients = 3;
     c->conf.transactions = 10;
     c->conf.errors = 20;
+    c->conf.unknown = 20;
+    c->conf.junk = 100;
 
     jm_session_init(&c->session, &c->conf, c->out, sizeof(c->out));
 }

@@ -577,27 +577,89 @@ test_counted(void **state)
     client_init(&c);
     client_send(&c, EHLO FROM, sizeof(EHLO FROM) - 1);
 
-    for (i = 0; i < c.conf.errors; i++) {
+    for (i = 0; i < c.conf.unknown; i++) {
         assert_false(c.closed);
         client_send(&c, "RCPT TO:<u@y>\r\n", 15);
     }
 
     assert_int_equal(c.session.reply, 421);
-    assert_int_equal(c.session.errors, c.conf.errors);
-    assert_int_equal(c.session.unknown, c.conf.errors);
+    assert_int_equal(c.session.ended, JM_SAY_MANY_UNKNOWN);
+    assert_int_equal(c.session.unknown, c.conf.unknown);
+    assert_int_equal(c.session.errors, 0);
     assert_true(c.closed);
     client_free(&c);
 
     client_init(&c);
 
-    for (i = 0; i < JM_SESSION_JUNK; i++) {
+    for (i = 0; i < c.conf.errors; i++) {
+        assert_false(c.closed);
+        client_send(&c, "BOGUS\r\n", 7);
+    }
+
+    assert_int_equal(c.session.reply, 421);
+    assert_int_equal(c.session.ended, JM_SAY_MANY_ERRORS);
+    assert_int_equal(c.session.errors, c.conf.errors);
+    assert_int_equal(c.session.replies[5], c.conf.errors - 1);
+    assert_int_equal(c.session.replies[4], 1);
+    assert_true(c.closed);
+    client_free(&c);
+
+    client_init(&c);
+
+    for (i = 0; i < c.conf.junk; i++) {
         client_send(&c, "NOOP\r\n", 6);
         assert_int_equal(c.session.reply, 250);
     }
 
     client_send(&c, "NOOP\r\n", 6);
     assert_int_equal(c.session.reply, 421);
+    assert_int_equal(c.session.ended, JM_SAY_MUCH_JUNK);
     client_free(&c);
+}
+
+
+/* 3: who speaks before the greeting, or no SMTP at all. */
+
+static const struct {
+    jm_str_t           said;
+    jm_session_reply_t early; /* before the greeting */
+    jm_session_reply_t later; /* after it; NONE when it may stay */
+} strangers[] = {
+    { { (u_char *) "EHLO x\r\n", 8 }, JM_SAY_EARLY, JM_SAY_NONE },
+    { { (u_char *) "\0", 1 }, JM_SAY_EARLY, JM_SAY_NONE },
+    { { (u_char *) "\x16\x03\x01", 3 }, JM_SAY_NOT_TLS, JM_SAY_NOT_TLS },
+    { { (u_char *) "GET / HTTP/1.1\r\n", 16 },
+      JM_SAY_NOT_HTTP,
+      JM_SAY_NOT_HTTP },
+    { { (u_char *) "PROXY TCP4 1.2.3.4 1.2.3.5 1 2\r\n", 32 },
+      JM_SAY_NOT_PROXY,
+      JM_SAY_NOT_PROXY },
+    { { (u_char *) "\r\n\r\n\0\r\nQUIT\n\x21", 13 },
+      JM_SAY_NOT_PROXY,
+      JM_SAY_NOT_PROXY },
+};
+
+
+static void
+test_strangers(void **state)
+{
+    size_t   i;
+    client_t c;
+
+    for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+        client_init(&c);
+        jm_session_early(&c.session, strangers[i].said);
+        assert_int_equal(c.session.ended, strangers[i].early);
+        assert_int_equal(c.session.reply, 554);
+        assert_int_equal(c.session.state, JM_SESSION_OVER);
+        client_free(&c);
+
+        client_init(&c);
+        client_send(&c, (char *) strangers[i].said.data,
+                    strangers[i].said.len);
+        assert_int_equal(c.session.ended, strangers[i].later);
+        client_free(&c);
+    }
 }
 
 
@@ -677,7 +739,8 @@ main(void)
         cmocka_unit_test(test_one_write), cmocka_unit_test(test_announced),
         cmocka_unit_test(test_mailmax),   cmocka_unit_test(test_starttls),
         cmocka_unit_test(test_counted),   cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_xclient),   cmocka_unit_test(test_caller),
+        cmocka_unit_test(test_xclient),   cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_caller),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -56,6 +56,7 @@ sub new
         children  => 2,     # junkmaild workers
         stream    => '',    # further lines of the SMTP server {}; in it
                             # and in backend @DIR@ is our directory
+        streams   => '',    # further lines of stream {}; @DIR@ there, too
         http      => '',    # further lines of the HTTP server {}
         jitter    => '1s',  # of closing WebSockets at a reload
         junkmail  => '',    # further lines of junkmail {}
@@ -158,12 +159,13 @@ sub write_nginx_conf
     my $redis   = $self->{redis} ? $self->{redis}->socket : "$dir/none.sock";
     my $backend = $self->{backend} || "unix:$dir/lmtp.sock";
     my $stream  = $self->{stream};
+    my $streams = $self->{streams};
 
     # What the binary of an upgrade is to inherit.
     my $env = !$self->{daemon} ? ''
         : join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
 
-    s/\@DIR\@/$dir/g for $backend, $stream;
+    s/\@DIR\@/$dir/g for $backend, $stream, $streams;
 
     if (!$self->{redis}) {
         $self->write('edge.password', "none\n");
@@ -204,6 +206,13 @@ stream {
     ssl_certificate     $dir/tls.crt;
     ssl_certificate_key $dir/tls.key;
     ssl_protocols       TLSv1.2 TLSv1.3;
+
+    # A test is one address; what it asks for in server {} counts.
+    junkmail_connections_per_address 0;
+    junkmail_connection_rate off;
+    junkmail_unknown_rate off;
+    junkmail_tarpit off;
+    $streams
 
     server {
         listen 127.0.0.1:$self->{smtp_port};
