@@ -363,6 +363,12 @@ jm_lmtp_mail(jm_lmtp_session_t *s, jm_str_t arg)
 
     status = jm_smtp_path(arg, "FROM", &path);
 
+    /* Only a forward path may be <postmaster> without domain. */
+
+    if (status == JM_PATH_OK && path.address.postmaster) {
+        status = JM_PATH_ADDRESS;
+    }
+
     if (status != JM_PATH_OK) {
         jm_lmtp_reply(s,
                       status == JM_PATH_ADDRESS ? JM_R_SENDER : JM_R_ARGUMENT);

@@ -213,6 +213,7 @@ subtest 'MAIL' => sub {
         [ 'MAIL <a@b>'                           => '501 5.5.4' ],
         [ 'MAIL FROM:<a@b'                       => '501 5.1.7' ],
         [ 'MAIL FROM:<a b@c>'                    => '501 5.1.7' ],
+        [ 'MAIL FROM:<Postmaster>'               => '501 5.1.7' ],
         [ "MAIL FROM:<m\xc3\xbcller\@x.y>"       => '553 5.6.7' ],
         [ "MAIL FROM:<\xc3\x28\@x.y> SMTPUTF8"   => '501 5.1.7' ],
         [ 'MAIL FROM:<a@b> SIZE=307201'          => '552 5.3.4' ],
@@ -444,7 +445,8 @@ subtest 'several recipients' => sub {
     my $summary = $redis->cmd('HGET',
         "jm:{$me->{id}}:mail:" . id_of($replies[2]), 'summary');
     like($summary, qr/"subject":"hello"/, 'the summary has the subject');
-    like($summary, qr/"to":"two\@junkmail\.test, TWO\+x\@junkmail\.test"/, 'and the recipient');
+    like($summary, qr/"to":"two\@junkmail\.test, TWO\+x\@junkmail\.test"/,
+        'and the recipients');
 };
 
 subtest 'XRAW' => sub {

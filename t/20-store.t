@@ -336,6 +336,13 @@ subtest 'domains' => sub {
     is(fcall('jm_address_hold', $K, id(72), 'alice@x.test', 'alice')->[1],
         id(10), 'one that was there');
     is(cmd('HGET', $K, 'held'), 2, 'two held');
+    cmd('HSET', $K, 'maxAddresses', 2);
+    is(api('jm_address_create', id(75), 'own@x.test', 'own', 0)->[0], 'OK',
+        'these do not count against the quota');
+    cmd('HSET', $K, 'maxAddresses', 1);
+    is(api('jm_address_create', id(76), 'two@x.test', 'two', 0)->[0],
+        'QUOTA_EXCEEDED', 'but its own do');
+    cmd('HSET', $K, 'maxAddresses', 100);
     is(account()->{addresses}, 3, 'a new one counted');
     is(api('jm_address_delete', id(70))->[0], 'ADDRESS_HELD', 'not deleted');
     is(api('jm_address_update', id(70), '0', '')->[0], 'ADDRESS_HELD',

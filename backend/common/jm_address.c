@@ -24,7 +24,8 @@
 
 static const u_char *jm_take_path(const u_char *p, const u_char *end,
                                   jm_address_t *out);
-static const u_char *jm_take_route(const u_char *p, const u_char *end);
+static const u_char *jm_take_route(const u_char *p, const u_char *end,
+                                   unsigned *utf8);
 static const u_char *jm_take_mailbox(const u_char *p, const u_char *end,
                                      jm_address_t *out);
 static const u_char *jm_take_dot_string(const u_char *p, const u_char *end,
@@ -136,6 +137,7 @@ jm_mailbox_parse(jm_str_t text, jm_address_t *out)
 static const u_char *
 jm_take_path(const u_char *p, const u_char *end, jm_address_t *out)
 {
+    unsigned      utf8;
     const u_char *close;
 
     if (*p++ != '<') {
@@ -157,7 +159,9 @@ jm_take_path(const u_char *p, const u_char *end, jm_address_t *out)
         return close + 1;
     }
 
-    p = jm_take_route(p, end);
+    utf8 = 0;
+
+    p = jm_take_route(p, end, &utf8);
     if (p == NULL) {
         return NULL;
     }
@@ -167,6 +171,8 @@ jm_take_path(const u_char *p, const u_char *end, jm_address_t *out)
     if (p == NULL || p == end || *p != '>') {
         return NULL;
     }
+
+    out->utf8 |= utf8;
 
     return p + 1;
 }
@@ -178,27 +184,20 @@ jm_take_path(const u_char *p, const u_char *end, jm_address_t *out)
  */
 
 static const u_char *
-jm_take_route(const u_char *p, const u_char *end)
+jm_take_route(const u_char *p, const u_char *end, unsigned *utf8)
 {
-    unsigned utf8;
-
     if (p == end || *p != '@') {
         return p;
     }
-
-    utf8 = 0;
 
     do {
         if (p == end || *p != '@') {
             return NULL;
         }
 
-        p = jm_take_domain(p + 1, end, &utf8);
+        p = jm_take_domain(p + 1, end, utf8);
 
-        /* Internationalised names in a route nobody reads are not worth
-           their flag: refused. */
-
-        if (p == NULL || p == end || utf8) {
+        if (p == NULL || p == end) {
             return NULL;
         }
     } while (*p++ == ',');

@@ -21,7 +21,7 @@ typedef struct {
                           <> and <postmaster> */
     unsigned null : 1; /* <> */
     unsigned postmaster : 1; /* <postmaster>, any case, without domain */
-    unsigned utf8 : 1;       /* holds non-ASCII: only with SMTPUTF8 */
+    unsigned utf8 : 1;       /* non-ASCII, route or not: only with SMTPUTF8 */
     unsigned literal : 1;    /* the domain is an address literal */
 } jm_address_t;
 

@@ -1137,7 +1137,8 @@ local function address_create(account, ...)
     local a = read_account(account)
     local addrs = key(account, 'addrs')
 
-    if a.addresses >= a.maxAddresses
+    -- Those held for a domain are the operator's doing, not the account's.
+    if a.addresses - a.held >= a.maxAddresses
         or (holds(addrs, 'zset')
             and call('ZCARD', addrs) >= a.maxAddresses * KEPT_ADDRESSES)
     then

@@ -319,12 +319,9 @@ test_route_bad(void **state)
     size_t                   i;
     jm_address_t             a;
     static const char *const routes[] = {
-        "<@:a@b>",          "<@a,:b@c>",
-        "<@a,b:c@d>",       "<@a b@c>",
-        "<@a@b@c>",         "<@a,@:b@c>",
-        "<@-a:b@c>",        "<@a:>",
-        "<@a:postmaster>",  "<@\xc3\xbc:a@b>",
-        "<@[1.2.3.4]:a@b>", "<@a:@b:c@d>",
+        "<@:a@b>",         "<@a,:b@c>",   "<@a,b:c@d>",       "<@a b@c>",
+        "<@a@b@c>",        "<@a,@:b@c>",  "<@-a:b@c>",        "<@a:>",
+        "<@a:postmaster>", "<@\xc3:a@b>", "<@[1.2.3.4]:a@b>", "<@a:@b:c@d>",
     };
 
     for (i = 0; i < COUNT(routes); i++) {
@@ -359,6 +356,10 @@ test_special(void **state)
 
     assert_int_equal(path("<postmaster@x.y>", &a), 16);
     assert_int_equal(a.postmaster, 0);
+
+    assert_int_equal(path("<@\xc3\xbc.x:a@b>", &a), 11);
+    assert_int_equal(a.utf8, 1);
+    assert_str(a.path, "a@b");
 
     assert_int_equal(path("< >", &a), -1);
     assert_int_equal(path("<postmaste>", &a), -1);
