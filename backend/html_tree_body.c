@@ -89,6 +89,10 @@ jm_body_start_dropped(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
 {
     xmlNode *node;
 
+    if (tag == JM_TAG_svg || tag == JM_TAG_math) {
+        jm_format_reconstruct(tree);
+    }
+
     /* foreign and Office elements may be closed by "/>" */
     if (token->self_closing
         && (tag == JM_TAG_svg || tag == JM_TAG_math || tag == JM_TAG_xml))

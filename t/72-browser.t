@@ -24,10 +24,13 @@ my @ours   = sort glob('t/sanitiser/*.{html,eml}'), glob('t/golden/*.eml');
 my @real   = sort glob("$corpus/eml/*/*.eml"), glob("$corpus/html/*/*.html");
 my $dir    = tempdir('jm-browser-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
+# Tags at random, the same each time.
+my @soup = map { soup($_) } 1 .. 200;
+
 # mails.js, cleaned
 open my $clean, '|-', "$build/unit/clean_html >$dir/mails.js"
     or die "clean_html: $!";
-print {$clean} "$_\n" for @ours, @real;
+print {$clean} "$_\n" for @ours, @soup, @real;
 ok(close $clean, 'everything is cleaned');
 
 copy('t/browser/driver.js', $dir);
@@ -53,10 +56,13 @@ ok(scalar(grep { $_->{frame} ne $frame } @{ $chromium->{scripts} }),
 @{ $chromium->{$_} } = () for qw(requests scripts targets);
 $frame = $chromium->open("file://$dir/page.html");
 
+my $same     = $chromium->run('compareAll()');
 my $failures = $chromium->run('run()');
 my $count    = $chromium->run('mails.length');
 $chromium->settle(0.5);
 
+is(join("\n", @{ $same->{different} }), '',
+    "$same->{count} of HTML: the tree that a browser builds of the original");
 is(join("\n", @$failures), '',
     "$count mails: the tree that was written, also through innerHTML");
 is(join("\n", grep { !m{^file://\Q$dir\E/} } @{ $chromium->{requests} }), '',
@@ -68,3 +74,40 @@ is(join("\n", @{ $chromium->{targets} }), '', 'no page is opened');
 diag('no corpus here (JM_CORPUS): our own mails only') unless @real;
 
 done_testing;
+
+
+# Tags that open and close in no order.
+sub soup
+{
+    my ($n) = @_;
+
+    my @tags = qw(p div b i a font table tr td th caption col h1 h2 pre span
+                  center br hr nobr ul blockquote tbody svg math);
+    my $next = $n * 7919;
+    my $random = sub
+    {
+        $next = ($next * 1103515245 + 12345) % 2147483648;
+        return ($next >> 8) % $_[0];
+    };
+
+    my @open;
+    my $html = $n % 2 ? '' : '<!DOCTYPE html>';
+    for my $word (1 .. 3 + $random->(20)) {
+        my $tag = $tags[$random->(scalar @tags)];
+        my $way = $random->(10);
+
+        if ($way < 6) {
+            $html .= "<$tag>";
+            push @open, $tag;
+        } elsif ($way < 8) {
+            $html .= '</' . (@open ? $open[$random->(scalar @open)] : $tag)
+                   . '>';
+        } else {
+            $html .= "$word";
+        }
+    }
+
+    open my $file, '>', "$dir/soup-$n.html" or die "soup: $!";
+    print {$file} $html;
+    return "$dir/soup-$n.html";
+}

@@ -66,6 +66,137 @@ function parting(a, b)
     return JSON.stringify([a.slice(from, i + 60), b.slice(from, i + 60)]);
 }
 
+// What the specification keeps under its own name, and under another one.
+const KEPT = new Set(('a abbr acronym address article aside b bdi bdo big '
+    + 'blockquote br caption center cite code col colgroup dd del dfn dir div '
+    + 'dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i '
+    + 'ins kbd li main map area mark menu nav ol p pre q rp rt ruby s samp '
+    + 'section small span strike strong sub sup table tbody td tfoot th thead '
+    + 'time tr tt u ul var wbr').split(' '));
+
+const RENAMED = { summary: 'div', details: 'div', nobr: 'span', hgroup: 'div',
+                  search: 'div', dialog: 'div', xmp: 'pre', listing: 'pre',
+                  plaintext: 'pre' };
+
+// Images are left out of the comparison: trackers among them are gone.
+const GONE = new Set(('script style link meta base iframe frame frameset '
+    + 'noframes embed applet param template select datalist keygen '
+    + 'bgsound title noembed portal fencedframe noscript img xml').split(' '));
+
+const SCOPE = 'table, td, th, caption';
+const BLOCK = 'address, article, aside, blockquote, center, dd, details, dir, '
+    + 'div, dl, dt, figcaption, figure, footer, h1, h2, h3, h4, h5, h6, '
+    + 'header, hgroup, hr, li, listing, main, menu, nav, ol, p, pre, section, '
+    + 'summary, table, ul, xmp, plaintext';
+
+function holdsBlock(p)
+{
+    return Array.from(p.querySelectorAll(BLOCK)).some((block) =>
+        block.parentElement.closest('p, ' + SCOPE) === p);
+}
+
+// What cannot stand in the place where a browser put it has another name.
+function nameOf(element)
+{
+    const name = element.localName;
+
+    if (name === 'p' && holdsBlock(element)) {
+        return 'div';
+    }
+
+    if (/^h[1-6]$/.test(name)
+        && /^h[1-6]$/.test(element.parentElement.localName)) {
+        return 'div';
+    }
+
+    if (name === 'a' && element.parentElement.closest('a')) {
+        return 'span';
+    }
+
+    return RENAMED[name] || name;
+}
+
+// The elements that stay and the text, without attributes.
+function outline(node)
+{
+    let out = '';
+
+    for (const child of node.childNodes) {
+        if (child.nodeType === Node.TEXT_NODE) {
+            out += child.data.replace(/[&<>]/g, (c) => ESCAPES[c]);
+            continue;
+        }
+
+        if (!(child instanceof HTMLElement) || GONE.has(child.localName)
+            || /^[vw]:/.test(child.localName)
+            || (child.localName === 'dialog' && !child.open)) {
+            continue;
+        }
+
+        if (child.localName === 'input') {
+            if (/^(submit|button)$/.test(child.type)) {
+                out += child.getAttribute('value') || '';
+            }
+
+            continue;
+        }
+
+        const name = nameOf(child);
+
+        if (!KEPT.has(name)) {
+            out += outline(child);
+        } else {
+            out += '<' + name + '>';
+            out += VOID.has(name) ? '' : outline(child) + '</' + name + '>';
+        }
+    }
+
+    return out;
+}
+
+function squeeze(text)
+{
+    return text.replace(/\s+/g, ' ').replace(/ ?((<[^>]*>)+) ?/g, '$1')
+        .replace(/ (?=<)/g, '').trim();
+}
+
+// Is our tree the one this browser builds of the original?
+function compare(mail, different)
+{
+    const parse = (html) => new DOMParser().parseFromString(html, 'text/html');
+    const theirs = parse(mail.raw);
+    const ours = parse('<!DOCTYPE html><body>' + mail.clean);
+    const a = squeeze(outline(theirs.documentElement));
+    const b = squeeze(outline(ours.body.firstChild));
+
+    if (a !== b) {
+        different.push(mail.file + ': ' + parting(a, b));
+    }
+}
+
+// All mails that came as HTML.
+function compareAll()
+{
+    const different = [];
+    const html = mails.filter((mail) => mail.raw !== '');
+
+    for (const mail of html) {
+        compare(mail, different);
+    }
+
+    return { count: html.length, different };
+}
+
+// A fresh live document in a frame.
+function write(element, html)
+{
+    const doc = element.contentDocument;
+    doc.open();
+    doc.write('<!DOCTYPE html><meta charset="utf-8"><body>' + html);
+    doc.close();
+    return element.contentDocument;
+}
+
 function frame()
 {
     const element = document.createElement('iframe');
@@ -75,30 +206,19 @@ function frame()
 }
 
 // One mail in two live documents: written, and through innerHTML twice.
-async function check(mail, failures)
+async function check(mail, frames, failures)
 {
-    const written = frame();
-    let doc = written.contentDocument;
-
-    doc.open();
-    doc.write('<!DOCTYPE html><meta charset="utf-8"><body>' + mail.clean);
-    doc.close();
-
-    let got = serialise(doc.body);
+    let got = serialise(write(frames[0], mail.clean).body);
     if (got !== mail.clean) {
         failures.push(mail.file + ': parsed otherwise: '
                       + parting(mail.clean, got));
     }
 
-    const set = frame();
-    doc = set.contentDocument;
-    doc.open();
-    doc.write('<!DOCTYPE html><body>');
-    doc.close();
-    doc.body.innerHTML = mail.clean;
-    doc.body.innerHTML = doc.body.innerHTML;
+    const body = write(frames[1], '').body;
+    body.innerHTML = mail.clean;
+    body.innerHTML = body.innerHTML;
 
-    got = serialise(doc.body);
+    got = serialise(body);
     if (got !== mail.clean) {
         failures.push(mail.file + ': innerHTML changes it: '
                       + parting(mail.clean, got));
@@ -111,8 +231,6 @@ async function check(mail, failures)
 
     // time for what would be loaded or run
     await new Promise((done) => setTimeout(done, 50));
-    written.remove();
-    set.remove();
 }
 
 async function run()
@@ -122,8 +240,10 @@ async function run()
 
     async function worker()
     {
+        const frames = [frame(), frame()];
+
         while (rest.length) {
-            await check(rest.shift(), failures);
+            await check(rest.shift(), frames, failures);
         }
     }
 
