@@ -7,6 +7,8 @@
 
 #include "html.h"
 
+#include <stdlib.h>
+
 #include "html_judge.h"
 #include "html_plain.h"
 #include "html_report.h"
@@ -14,6 +16,8 @@
 #include "html_token.h"
 #include "html_tree.h"
 #include "html_write.h"
+#include "params.h"
+#include "redirect.h"
 #include "trackers.h"
 
 #define JM_HTML_MAX_SOURCE (2 * 1024 * 1024)
@@ -24,6 +28,10 @@ jm_html_init(void)
 {
     jm_node_init();
     jm_tracker_init();
+
+    if (jm_redirect_init() != 0 || jm_params_init() != 0) {
+        abort(); /* our own lists, which the tests read */
+    }
 }
 
 

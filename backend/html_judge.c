@@ -9,6 +9,7 @@
 #include "html_link.h"
 #include "html_pixel.h"
 #include "html_report.h"
+#include "html_report.h"
 #include "html_str.h"
 #include "html_style.h"
 #include "html_text.h"
@@ -30,18 +31,30 @@ jm_judge_name(jm_tag_t tag)
 
 
 static void
-jm_judge_tag(jm_writer_t *w, jm_tag_t tag, jm_props_t *props)
+jm_judge_tag(jm_writer_t *w, const xmlNode *node, jm_tag_t tag,
+             jm_props_t *props)
 {
-    jm_url_t url;
+    jm_url_t        was;
+    jm_str_t        text;
+    jm_link_clean_t link;
 
     jm_buf_addc(&w->html, '<');
     jm_buf_adds(&w->html, jm_judge_name(tag));
 
     if (tag == JM_TAG_a) {
-        jm_link_start(w, props);
+        jm_link_start(w, node, props);
 
     } else if (tag == JM_TAG_area) {
-        jm_link_href(w, props->prop[JM_ATTR_href], &url);
+        text = jm_str("");
+
+        if (props->prop[JM_ATTR_alt] != NULL) {
+            text = props->prop[JM_ATTR_alt]->raw;
+        }
+
+        if (jm_link_href(w, props->prop[JM_ATTR_href], text, &was, &link) == 0)
+        {
+            jm_report_link(w->out, w->arena, &was, &link, text);
+        }
     }
 
     jm_attr_write(w, props);
@@ -91,7 +104,7 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
         open->tiny = (style.font_size <= 1);
     }
 
-    jm_judge_tag(w, tag, &props);
+    jm_judge_tag(w, node, tag, &props);
 
     if (jm_tags[tag].flags & VOID) {
         if (w->hidden == 0 && !open->hidden) {

@@ -15,13 +15,15 @@
 void jm_link_address(jm_writer_t *w, jm_str_t href);
 
 /*
- * Writes the checked address of an `href` attribute, which may be NULL, and
- * sets `url`.  Returns -1 if there is none that may be linked to.
+ * Cleans and writes the address of an `href` attribute, which may be NULL;
+ * `text` is what stands for the link.  Sets what it was and what it is.
+ * Returns -1 if there is none that may be linked to.
  */
-int jm_link_href(jm_writer_t *w, jm_prop_t *prop, jm_url_t *url);
+int jm_link_href(jm_writer_t *w, jm_prop_t *prop, jm_str_t text, jm_url_t *was,
+                 jm_link_clean_t *link);
 
 /* In the start tag of an a, before its other attributes. */
-void jm_link_start(jm_writer_t *w, jm_props_t *props);
+void jm_link_start(jm_writer_t *w, const xmlNode *node, jm_props_t *props);
 
 /* At its end tag. */
 void jm_link_end(jm_writer_t *w);

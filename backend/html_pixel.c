@@ -8,6 +8,7 @@
 #include "html_image.h"
 #include "html_str.h"
 
+#define JM_PIXEL_AHEAD 300 /* images of a link that are looked for */
 #define JM_PIXEL_DEPTH 256 /* of elements around an image that are asked */
 
 /* An element around the image looked at last, and whether it hides it. */
@@ -358,17 +359,34 @@ jm_pixel_scan(jm_writer_t *w, xmlNode *body)
 
 
 const jm_pixel_image_t *
-jm_pixel_of(jm_writer_t *w, const xmlNode *node)
+jm_pixel_peek(jm_writer_t *w, const xmlNode *node)
 {
     size_t       i;
     jm_pixels_t *pixels;
 
     pixels = w->pixels;
 
-    for (i = pixels->next; i < pixels->n; i++) {
+    for (i = pixels->next; i < pixels->n && i < pixels->next + JM_PIXEL_AHEAD;
+         i++) {
         if (pixels->images[i].node == node) {
-            pixels->next = i + 1;
             return &pixels->images[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const jm_pixel_image_t *
+jm_pixel_of(jm_writer_t *w, const xmlNode *node)
+{
+    jm_pixels_t *pixels;
+
+    pixels = w->pixels;
+
+    while (pixels->next < pixels->n) {
+        if (pixels->images[pixels->next++].node == node) {
+            return &pixels->images[pixels->next - 1];
         }
     }
 

@@ -36,4 +36,7 @@ void jm_pixel_scan(jm_writer_t *w, xmlNode *body);
 /* Asked in the order of the tree; NULL if it is no remote image. */
 const jm_pixel_image_t *jm_pixel_of(jm_writer_t *w, const xmlNode *node);
 
+/* The same for one that is still to come. */
+const jm_pixel_image_t *jm_pixel_peek(jm_writer_t *w, const xmlNode *node);
+
 #endif /* JM_HTML_PIXEL_H */

@@ -12,10 +12,11 @@
 static void
 jm_plain_line(jm_writer_t *w, jm_str_t line)
 {
-    size_t   at, len, start;
-    jm_url_t url;
-    jm_buf_t buf;
-    jm_str_t part;
+    size_t          at, len, start;
+    jm_url_t        url;
+    jm_buf_t        buf;
+    jm_str_t        part;
+    jm_link_clean_t link;
 
     at = 0;
 
@@ -41,12 +42,26 @@ jm_plain_line(jm_writer_t *w, jm_str_t line)
             continue;
         }
 
+        memset(&link, 0, sizeof(jm_link_clean_t));
+        link.url = url;
+
+        if (url.host.len != 0) {
+            jm_link_clean(&link, w->arena, &url, jm_str(""), w->out->sender);
+        }
+
+        /* what is cleaned is shown as it is now */
+        if (link.url.href.len != url.href.len
+            || memcmp(link.url.href.data, url.href.data, url.href.len) != 0)
+        {
+            part = link.url.href;
+        }
+
         jm_buf_adds(&w->html, "<a");
-        jm_link_address(w, url.href);
+        jm_link_address(w, link.url.href);
         jm_buf_addc(&w->html, '>');
         jm_write_escaped(w, part, 0);
         jm_buf_adds(&w->html, "</a>");
-        jm_report_link(w->out, w->arena, &url, part);
+        jm_report_link(w->out, w->arena, &url, &link, part);
     }
 
     part.data = line.data + at;

@@ -147,14 +147,80 @@ jm_report_warning(jm_html_t *out, jm_arena_t *arena, const char *code,
 }
 
 
-void
-jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *url,
-               jm_str_t text)
+int
+jm_report_is_lie(jm_arena_t *arena, jm_str_t text, jm_str_t host)
 {
-    jm_str_t   claimed;
-    jm_link_t *row;
+    jm_str_t claimed;
 
-    if (url->scheme == JM_URL_FRAGMENT) {
+    claimed = jm_url_claimed_host(arena, text);
+
+    return claimed.len != 0 && !jm_url_same_site(claimed, host);
+}
+
+
+/* U+202A to U+202E and U+2066 to U+2069 turn the order of letters round. */
+static int
+jm_report_is_bidi(jm_str_t text)
+{
+    size_t i;
+
+    for (i = 0; i + 2 < text.len; i++) {
+        if (text.data[i] == 0xE2
+            && ((text.data[i + 1] == 0x80 && text.data[i + 2] >= 0xAA
+                 && text.data[i + 2] <= 0xAE)
+                || (text.data[i + 1] == 0x81 && text.data[i + 2] >= 0xA6
+                    && text.data[i + 2] <= 0xA9)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+jm_report_link_warnings(jm_html_t *out, jm_arena_t *arena, const jm_url_t *was,
+                        const jm_link_clean_t *link, jm_str_t text)
+{
+    jm_str_t claimed;
+
+    /* a text that is the wrapping itself tells no lie */
+    if (jm_report_is_lie(arena, text, link->host)
+        && jm_report_is_lie(arena, text, was->host))
+    {
+        claimed = jm_url_claimed_host(arena, text);
+        jm_report_warning(out, arena, "link-mismatch",
+                          jm_arena_printf(arena,
+                                          "A link shows %.*s but goes to "
+                                          "%.*s.",
+                                          (int) claimed.len, claimed.data,
+                                          (int) link->host.len,
+                                          link->host.data),
+                          link->host);
+    }
+
+    if (jm_report_is_bidi(text)) {
+        jm_report_warning(out, arena, "link-bidi",
+                          jm_arena_printf(arena,
+                                          "A link's text is written in a "
+                                          "misleading direction; it goes to "
+                                          "%.*s.",
+                                          (int) link->host.len,
+                                          link->host.data),
+                          link->host);
+    }
+}
+
+
+void
+jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *was,
+               const jm_link_clean_t *link, jm_str_t text)
+{
+    jm_link_t    *row;
+    jm_tracker_t *tracker;
+
+    if (link->url.scheme == JM_URL_FRAGMENT) {
         return;
     }
 
@@ -162,24 +228,21 @@ jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *url,
         out->links = jm_report_grow(arena, out->links, out->nlinks,
                                     sizeof(jm_link_t));
         row = &out->links[out->nlinks++];
-        row->href = url->href;
+        row->href = link->url.href;
         row->text = text;
     }
 
-    if (url->host.len == 0) {
-        return;
+    if (link->vendor != NULL) {
+        tracker = jm_report_tracker(out, arena, "link", link->vendor,
+                                    link->tracker);
+
+        if (tracker != NULL && link->kept) {
+            tracker->kept = 1;
+        }
     }
 
-    claimed = jm_url_claimed_host(arena, text);
-
-    if (claimed.len != 0 && !jm_url_same_site(claimed, url->host)) {
-        jm_report_warning(out, arena, "link-mismatch",
-                          jm_arena_printf(arena,
-                                          "A link shows %.*s but goes to "
-                                          "%.*s.",
-                                          (int) claimed.len, claimed.data,
-                                          (int) url->host.len, url->host.data),
-                          url->host);
+    if (link->url.host.len != 0) {
+        jm_report_link_warnings(out, arena, was, link, text);
     }
 }
 

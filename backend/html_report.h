@@ -10,6 +10,7 @@
 #define JM_HTML_REPORT_H
 
 #include "html.h"
+#include "link_clean.h"
 #include "pixel.h"
 #include "url.h"
 
@@ -26,9 +27,13 @@ void jm_report_pixel(jm_html_t *out, jm_arena_t *arena, const char *kind,
                      const jm_pixel_t *pixel, jm_str_t host);
 void jm_report_possible(jm_html_t *out, jm_arena_t *arena, jm_str_t host);
 
-/* A link that is ready: its row, and a word of warning where it is due. */
-void jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *url,
-                    jm_str_t text);
+/* A link that is ready, and what it was: its row, its tracker's, and a word of
+ * warning where it is due. */
+void jm_report_link(jm_html_t *out, jm_arena_t *arena, const jm_url_t *was,
+                    const jm_link_clean_t *link, jm_str_t text);
+
+/* Does the text name another site than the one where the link ends? */
+int jm_report_is_lie(jm_arena_t *arena, jm_str_t text, jm_str_t host);
 
 /*
  * A remote image that is held back; its index is set here.  Returns the row,

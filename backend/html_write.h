@@ -12,6 +12,7 @@
 #include "css_sheet.h"
 #include "html.h"
 #include "html_node.h"
+#include "link_clean.h"
 #include "text.h"
 #include "url.h"
 
@@ -28,25 +29,26 @@ typedef struct {
 typedef struct jm_pixels_s jm_pixels_t;
 
 typedef struct {
-    jm_arena_t    *arena;
-    jm_html_t     *out;
-    jm_buf_t       html;
-    size_t         limit;
-    jm_text_t      text;
-    jm_written_t   open[JM_HTML_MAX_DEPTH + 1];
-    size_t         depth;
-    unsigned       hidden;      /* open elements that are not shown */
-    size_t         hidden_text; /* characters */
-    unsigned       pre;
-    unsigned       in_link : 1;
-    unsigned       after_pre : 1;
-    unsigned       full : 1;
-    jm_pixels_t   *pixels;
-    jm_url_t       link;
-    jm_buf_t       link_text;
-    jm_sheet_t    *sheet; /* of the mail's style blocks; NULL: none */
-    jm_html_cid_pt cid;
-    void          *cid_data;
+    jm_arena_t     *arena;
+    jm_html_t      *out;
+    jm_buf_t        html;
+    size_t          limit;
+    jm_text_t       text;
+    jm_written_t    open[JM_HTML_MAX_DEPTH + 1];
+    size_t          depth;
+    unsigned        hidden;      /* open elements that are not shown */
+    size_t          hidden_text; /* characters */
+    unsigned        pre;
+    unsigned        in_link : 1;
+    unsigned        after_pre : 1;
+    unsigned        full : 1;
+    jm_pixels_t    *pixels;
+    jm_url_t        link_was; /* as the mail has it */
+    jm_link_clean_t link;
+    jm_buf_t        link_text;
+    jm_sheet_t     *sheet; /* of the mail's style blocks; NULL: none */
+    jm_html_cid_pt  cid;
+    void           *cid_data;
 } jm_writer_t;
 
 /* `size`: of the source, in bytes; the output's limit follows from it. */

@@ -23,6 +23,8 @@
         __attribute__((visibility("hidden")));
 
 JM_LIST(trackers)
+JM_LIST(redirectors)
+JM_LIST(params)
 
 typedef struct {
     const char *name;
@@ -34,6 +36,10 @@ typedef struct {
 static const jm_list_own_t jm_lists[] = {
     { "trackers", "backend/lists/trackers.tsv", jm_list_trackers,
       jm_list_trackers_end },
+    { "redirectors", "backend/lists/redirectors.tsv", jm_list_redirectors,
+      jm_list_redirectors_end },
+    { "params", "backend/lists/params.tsv", jm_list_params,
+      jm_list_params_end },
 };
 
 
