@@ -7,18 +7,27 @@
  *   junkmaild domain list
  *   junkmaild domain show|remove <domain>
  *   junkmaild account add [--key-file <path>]
+ *   junkmaild account list
+ *   junkmaild account show|remove <account>
+ *   junkmaild account set <account> [--emails <n>] [--bytes <n>]
+ *                    [--addresses <n>] [--address-emails <n>]
+ *                    [--address-bytes <n>]
+ *   junkmaild key add <account> --name <name> [--scopes <scopes>]
+ *                    [--expires <seconds>] [--key-file <path>]
+ *   junkmaild key list <account>
+ *   junkmaild key remove <account> <key id>
  *
- * Called by main.c; the domains are admin_domain.c's.  Exit code 0: done, or
+ * With --json, those that show something print JSON.
+ *
+ * Called by main.c; the domains are admin_domain.c's, accounts and their keys
+ * admin_account.c's.  Exit code 0: done, or
  * done before; 1: it could not be done; 2: it was not understood.  What was
  * asked for goes to stdout, what went wrong to stderr.
  */
 
-#define _GNU_SOURCE /* mkostemp */
-
 #include "admin.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -33,19 +42,21 @@
 
 #define JM_ADMIN_TIMEOUT                                                      \
     5000 /* ms: to connect, for a reply, for the library */
-#define JM_ADMIN_PENDING 60000 /* ms until a new account is looked after */
 
 /* The options that a command knows. */
 #define JM_ADMIN_POSTMASTER 1
 #define JM_ADMIN_KEY_FILE   2
 #define JM_ADMIN_POLICY     4
+#define JM_ADMIN_QUOTA      8
+#define JM_ADMIN_KEY        16
+#define JM_ADMIN_JSON       32
 #define JM_ADMIN_DOMAIN                                                       \
     (JM_ADMIN_POSTMASTER | JM_ADMIN_KEY_FILE | JM_ADMIN_POLICY)
 
 typedef struct {
     const char *object;
     const char *verb;
-    unsigned    operand : 1; /* takes one */
+    unsigned    operands; /* takes so many */
     unsigned    options;
     int (*run)(jm_admin_t *admin);
 } jm_admin_command_t;
@@ -61,18 +72,24 @@ static int jm_admin_options(jm_admin_t *admin, const jm_admin_command_t *cmd,
 static const jm_admin_option_t *jm_admin_option(const jm_admin_command_t *cmd,
                                                 const char *name);
 static jm_store_t              *jm_admin_open(const jm_conf_t *conf);
-static int                      jm_admin_account_add(jm_admin_t *admin);
-static int jm_admin_keep_key(const char *name, const char *text, char *path,
-                             size_t size);
-static int jm_admin_new_account(jm_admin_t *admin, const jm_key_t *key);
 
 static const jm_admin_command_t jm_admin_commands[] = {
     { "domain", "add", 1, JM_ADMIN_DOMAIN, jm_admin_domain_add },
     { "domain", "set", 1, JM_ADMIN_DOMAIN, jm_admin_domain_set },
-    { "domain", "show", 1, 0, jm_admin_domain_show },
-    { "domain", "list", 0, 0, jm_admin_domain_list },
+    { "domain", "show", 1, JM_ADMIN_JSON, jm_admin_domain_show },
+    { "domain", "list", 0, JM_ADMIN_JSON, jm_admin_domain_list },
     { "domain", "remove", 1, 0, jm_admin_domain_remove },
-    { "account", "add", 0, JM_ADMIN_KEY_FILE, jm_admin_account_add },
+    { "account", "add", 0, JM_ADMIN_KEY_FILE | JM_ADMIN_JSON,
+      jm_admin_account_add },
+    { "account", "list", 0, JM_ADMIN_JSON, jm_admin_account_list },
+    { "account", "show", 1, JM_ADMIN_JSON, jm_admin_account_show },
+    { "account", "set", 1, JM_ADMIN_QUOTA | JM_ADMIN_JSON,
+      jm_admin_account_set },
+    { "account", "remove", 1, 0, jm_admin_account_remove },
+    { "key", "add", 1, JM_ADMIN_KEY | JM_ADMIN_KEY_FILE | JM_ADMIN_JSON,
+      jm_admin_key_add },
+    { "key", "list", 1, JM_ADMIN_JSON, jm_admin_key_list },
+    { "key", "remove", 2, 0, jm_admin_key_remove },
     { NULL, NULL, 0, 0, NULL }
 };
 
@@ -82,6 +99,14 @@ static const jm_admin_option_t jm_admin_known[] = {
     { "--policy", JM_ADMIN_POLICY, offsetof(jm_admin_t, policy) },
     { "--catch-all", JM_ADMIN_POLICY, offsetof(jm_admin_t, catch_all) },
     { "--patterns", JM_ADMIN_POLICY, offsetof(jm_admin_t, patterns) },
+    { "--emails", JM_ADMIN_QUOTA, offsetof(jm_admin_t, quota[0]) },
+    { "--bytes", JM_ADMIN_QUOTA, offsetof(jm_admin_t, quota[1]) },
+    { "--addresses", JM_ADMIN_QUOTA, offsetof(jm_admin_t, quota[2]) },
+    { "--address-emails", JM_ADMIN_QUOTA, offsetof(jm_admin_t, quota[3]) },
+    { "--address-bytes", JM_ADMIN_QUOTA, offsetof(jm_admin_t, quota[4]) },
+    { "--name", JM_ADMIN_KEY, offsetof(jm_admin_t, name) },
+    { "--scopes", JM_ADMIN_KEY, offsetof(jm_admin_t, scopes) },
+    { "--expires", JM_ADMIN_KEY, offsetof(jm_admin_t, expires) },
     { NULL, 0, 0 }
 };
 
@@ -90,9 +115,21 @@ static const char jm_admin_usage[] =
     "           [--postmaster <account> | --key-file <path>]\n"
     "           [--policy closed|catch-all|pattern] [--catch-all <account>]\n"
     "           [--patterns <globs>]\n"
-    "       junkmaild [-c file] domain list\n"
-    "       junkmaild [-c file] domain show|remove <domain>\n"
-    "       junkmaild [-c file] account add [--key-file <path>]\n";
+    "       junkmaild [-c file] domain list [--json]\n"
+    "       junkmaild [-c file] domain show <domain> [--json]\n"
+    "       junkmaild [-c file] domain remove <domain>\n"
+    "       junkmaild [-c file] account add [--key-file <path>] [--json]\n"
+    "       junkmaild [-c file] account list [--json]\n"
+    "       junkmaild [-c file] account show <account> [--json]\n"
+    "       junkmaild [-c file] account set <account> [--emails <n>]\n"
+    "           [--bytes <n>] [--addresses <n>] [--address-emails <n>]\n"
+    "           [--address-bytes <n>] [--json]\n"
+    "       junkmaild [-c file] account remove <account>\n"
+    "       junkmaild [-c file] key add <account> --name <name>\n"
+    "           [--scopes <scopes>] [--expires <seconds>]\n"
+    "           [--key-file <path>] [--json]\n"
+    "       junkmaild [-c file] key list <account> [--json]\n"
+    "       junkmaild [-c file] key remove <account> <key id>\n";
 
 
 int
@@ -164,18 +201,27 @@ jm_admin_options(jm_admin_t *admin, const jm_admin_command_t *cmd, int argc,
                  char **argv)
 {
     int                      i;
+    unsigned                 n;
     const char             **value;
     const jm_admin_option_t *option;
 
+    n = 0;
+
     for (i = 0; i < argc; i++) {
+
+        if ((cmd->options & JM_ADMIN_JSON) && strcmp(argv[i], "--json") == 0) {
+            admin->json = 1;
+            continue;
+        }
+
         option = jm_admin_option(cmd, argv[i]);
 
         if (option != NULL) {
             value = (const char **) ((char *) admin + option->offset);
             i++;
 
-        } else if (cmd->operand && argv[i][0] != '-') {
-            value = &admin->operand;
+        } else if (n < cmd->operands && argv[i][0] != '-') {
+            value = n++ == 0 ? &admin->operand : &admin->second;
 
         } else {
             return -1;
@@ -188,7 +234,7 @@ jm_admin_options(jm_admin_t *admin, const jm_admin_command_t *cmd, int argc,
         *value = argv[i];
     }
 
-    if (cmd->operand && admin->operand == NULL) {
+    if (n != cmd->operands) {
         return -1;
     }
 
@@ -318,126 +364,4 @@ jm_admin_key_file(jm_admin_t *admin, const char *path,
     }
 
     return jm_admin_account(admin, key.account, account);
-}
-
-
-/*
- * The key is in a file before the account exists, and the file gets its name
- * only once it does: neither an account without its key nor a key that opens
- * nothing is left behind.
- */
-static int
-jm_admin_account_add(jm_admin_t *admin)
-{
-    int      rc;
-    char     account[JM_ACCOUNT_LEN + 1], text[JM_KEY_LEN + 1], path[4096];
-    jm_key_t key;
-
-    if (jm_account_make(account) != 0
-        || jm_key_make(account, 1, text, &key) != 0) {
-        return jm_admin_fail("no random numbers: %s", strerror(errno));
-    }
-
-    if (admin->key_file != NULL) {
-        rc = jm_admin_keep_key(admin->key_file, text, path, sizeof(path));
-        if (rc != 0) {
-            return rc;
-        }
-    }
-
-    rc = jm_admin_new_account(admin, &key);
-
-    if (admin->key_file != NULL) {
-        if (rc == 0 && link(path, admin->key_file) != 0) {
-            rc = jm_admin_fail("the account's key is in %s: %s: %s", path,
-                               admin->key_file, strerror(errno));
-        } else {
-            (void) unlink(path);
-        }
-    }
-
-    if (rc == 0) {
-        printf("account %s\n", account);
-
-        if (admin->key_file != NULL) {
-            printf("key     in %s\n", admin->key_file);
-        } else {
-            printf("key     %s\n", text);
-        }
-    }
-
-    explicit_bzero(text, sizeof(text));
-
-    return rc;
-}
-
-
-/* Writes the key to a new file beside `name`, mode 0600.  The exit code. */
-static int
-jm_admin_keep_key(const char *name, const char *text, char *path, size_t size)
-{
-    int fd, failed;
-
-    if (access(name, F_OK) == 0) {
-        return jm_admin_fail("%s exists already", name);
-    }
-
-    if ((size_t) snprintf(path, size, "%s.XXXXXX", name) >= size) {
-        return jm_admin_fail("%s: %s", name, strerror(ENAMETOOLONG));
-    }
-
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd == -1) {
-        return jm_admin_fail("%s: %s", path, strerror(errno));
-    }
-
-    failed = dprintf(fd, "%s\n", text) != JM_KEY_LEN + 1 || fsync(fd) != 0;
-
-    if (close(fd) != 0 || failed) {
-        (void) unlink(path);
-        return jm_admin_fail("%s: %s", path, strerror(errno));
-    }
-
-    return 0;
-}
-
-
-static int
-jm_admin_new_account(jm_admin_t *admin, const jm_key_t *key)
-{
-    char             id[JM_UUID_LEN + 1];
-    jm_str_t         a;
-    jm_store_reply_t reply;
-
-    a.data = (u_char *) key->account;
-    a.len = JM_ACCOUNT_LEN;
-
-    if (jm_uuid7(jm_now_ms(), id) != 0) {
-        return jm_admin_fail("no random numbers: %s", strerror(errno));
-    }
-
-    /* What is due comes first, so that the reaper never misses an account. */
-
-    if (jm_store_call(admin->store, &reply,
-                      "FCALL jm_due_add 1 " JM_KEY_EXPIRE " account:%s %lld",
-                      jm_shard(a), key->account,
-                      (long long) jm_now_ms() + JM_ADMIN_PENDING)
-        != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    if (jm_store_call(admin->store, &reply,
-                      "FCALL jm_account_create 1 " JM_KEY_ACCOUNT " %s %s",
-                      key->account, key->hash, id)
-        != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    if (!jm_store_is(&reply, 0, "OK")) {
-        return jm_admin_fail("no account: %s", reply.values[0].text.data);
-    }
-
-    return 0;
 }

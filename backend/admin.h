@@ -1,6 +1,6 @@
 /*
- * The operator's command line: `junkmaild domain add|list|remove` and
- * `junkmaild account add`.  Called by main.c with what follows the options;
+ * The operator's command line: `junkmaild domain`, `junkmaild account` and
+ * `junkmaild key`.  Called by main.c with what follows the options;
  * speaks to Redis as ACL user admin.
  */
 
@@ -9,7 +9,7 @@
 
 #include "conf.h"
 
-/* `argv[0]` is "domain" or "account".  Returns the exit code. */
+/* `argv[0]` is "domain", "account" or "key".  Returns the exit code. */
 int jm_admin(const jm_conf_t *conf, int argc, char **argv);
 
 #endif /* JM_ADMIN_H */

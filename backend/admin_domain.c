@@ -13,7 +13,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <cjson/cJSON.h>
 
 #include "clock.h"
 #include "jm_address.h"
@@ -53,6 +56,7 @@ static int  jm_admin_write(jm_admin_t *admin, const jm_admin_record_t *d);
 static int  jm_admin_change(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_host(jm_admin_t *admin);
 static void jm_admin_print(const jm_admin_record_t *d);
+static void jm_admin_print_json(const jm_admin_record_t *d);
 
 
 static int
@@ -123,7 +127,11 @@ jm_admin_domain_show(jm_admin_t *admin)
         return jm_admin_fail("there is no domain %s", d.name);
     }
 
-    jm_admin_print(&d);
+    if (admin->json) {
+        jm_admin_print_json(&d);
+    } else {
+        jm_admin_print(&d);
+    }
 
     return 0;
 }
@@ -142,7 +150,15 @@ jm_admin_domain_list(jm_admin_t *admin)
     }
 
     for (i = 0; i < reply.nvalues; i++) {
-        printf("%s\n", reply.values[i].text.data);
+        if (admin->json) {
+            printf("%s\"%s\"", i == 0 ? "[" : ",", reply.values[i].text.data);
+        } else {
+            puts((char *) reply.values[i].text.data);
+        }
+    }
+
+    if (admin->json) {
+        puts(reply.nvalues == 0 ? "[]" : "]");
     }
 
     return 0;
@@ -609,4 +625,38 @@ jm_admin_print(const jm_admin_record_t *d)
     if (d->rest.account[0] != '\0') {
         printf("catch-all   account %s\n", d->rest.account);
     }
+}
+
+
+static void
+jm_admin_print_json(const jm_admin_record_t *d)
+{
+    char  *text;
+    size_t i;
+    cJSON *json;
+
+    const struct {
+        const char *name;
+        const char *value;
+    } fields[] = { { "domain", d->name },
+                   { "postmaster", d->postmaster.account },
+                   { "policy", d->policy },
+                   { "patterns", d->patterns },
+                   { "catchAll", d->rest.account } };
+
+    json = cJSON_CreateObject();
+
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (fields[i].value[0] != '\0') {
+            cJSON_AddStringToObject(json, fields[i].name, fields[i].value);
+        } else {
+            cJSON_AddNullToObject(json, fields[i].name);
+        }
+    }
+
+    text = cJSON_PrintUnformatted(json);
+    puts(text != NULL ? text : "null");
+
+    free(text);
+    cJSON_Delete(json);
 }

@@ -23,8 +23,9 @@
 static const char jm_usage[] =
     "usage: junkmaild [-c FILE]                  run the daemon\n"
     "       junkmaild [-c FILE] -t               check the configuration\n"
-    "       junkmaild [-c FILE] domain COMMAND   add, list, remove domains\n"
-    "       junkmaild [-c FILE] account COMMAND  add an account\n"
+    "       junkmaild [-c FILE] domain COMMAND   add, list, change domains\n"
+    "       junkmaild [-c FILE] account COMMAND  and accounts\n"
+    "       junkmaild [-c FILE] key COMMAND      and their keys\n"
     "       junkmaild [-c FILE] reclean [--dry-run] [--account ID]\n"
     "                                            clean stored mail anew\n"
     "       junkmaild [-c FILE] --clean [--html] clean the mail on standard\n"
@@ -115,7 +116,7 @@ main(int argc, char **argv)
 
     if (html > clean || clean + test + (argc != 0) > 1
         || (argc != 0 && strcmp(argv[0], "domain") != 0
-            && strcmp(argv[0], "account") != 0
+            && strcmp(argv[0], "account") != 0 && strcmp(argv[0], "key") != 0
             && strcmp(argv[0], "reclean") != 0))
     {
         return jm_usage_error();

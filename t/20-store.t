@@ -890,6 +890,14 @@ my %call  = (
     jm_account_create  => [$B, $KEY, id(1), 10, 1000, 5, 0, 0],
     jm_account_get     => [$K, $KEY],
     jm_account_delete  => [$K, $KEY],
+    jm_operator_account_get    => [$K],
+    jm_operator_account_update => [$K, 10, 1000, 5, 0, 0],
+    jm_operator_account_delete => [$K],
+    jm_operator_key_list       => [$K],
+    jm_operator_key_create     => [
+        $K, sha256_hex('new key'), id(50), 'name', 'emails:read', 60
+    ],
+    jm_operator_key_delete     => [$K, id(1)],
     jm_key_list        => [$K, $KEY],
     jm_key_create      => [
         $K, $KEY, sha256_hex('new key'), id(50), 'name', 'emails:read', 60
@@ -954,6 +962,7 @@ is_deeply(\@functions, [sort keys %call], 'a call of every function');
 # Free text: what stands in it is not looked at, only its length.
 my %text = (
     jm_key_create              => { 4 => 1 },
+    jm_operator_key_create     => { 3 => 1 },
     jm_address_create          => { 4 => 1 },
     jm_address_hold            => { 3 => 1 },
     jm_domain_route            => { 1 => 1 },

@@ -446,6 +446,7 @@ local forms = {
     words = text(0, 600),
 }
 forms.any_blob = optional(forms.blob)
+forms.any_count = optional(forms.count)
 forms.any_due = optional(forms.due)
 forms.any_seconds = optional(forms.seconds)
 forms.any_uuid = optional(is_uuid)
@@ -956,6 +957,48 @@ define_api('jm_account_delete', {'allow-oom'}, 'keys:manage', {},
     account_delete)
 
 
+-- Registers the operator's form of what a client may do for itself: no key is
+-- asked for, the account must be there.
+local function define_operator(name, flags, spec, run)
+    define(name, flags, 'account', spec, function(account, ...)
+        local a = read_account(account)
+
+        if not a or a.state ~= 'active' then
+            return {'NOT_FOUND'}
+        end
+
+        return run(account, ...)
+    end)
+end
+
+
+-- -> OK, JSON of the account · NOT_FOUND
+define_operator('jm_operator_account_get', {'no-writes'}, {}, account_get)
+
+
+-- emails, bytes, addresses, emails and bytes of one address ('': as it is)
+-- -> OK, JSON of the account · NOT_FOUND
+define_operator('jm_operator_account_update', {},
+    {'any_count', 'any_count', 'any_count', 'any_count', 'any_count'},
+    function(account, ...)
+        local fields = {'maxEmails', 'maxBytes', 'maxAddresses',
+                        'maxAddressEmails', 'maxAddressBytes'}
+
+        for i, value in ipairs({...}) do
+            if value ~= '' then
+                call('HSET', account_key(account), fields[i], value)
+            end
+        end
+
+        return account_get(account)
+    end)
+
+
+-- -> OK · NOT_FOUND · ADDRESS_HELD.  The same follows as jm_account_delete.
+define_operator('jm_operator_account_delete', {'allow-oom'}, {},
+    account_delete)
+
+
 -- API keys ------------------------------------------------------------------
 
 local KEY_NUMBERS = {'created', 'expires'}
@@ -1008,21 +1051,10 @@ end
 define_api('jm_key_list', {'no-writes'}, 'keys:manage', {}, key_list)
 
 
--- A key gives no more than it has: each scope asked for is one of its own.
-local function key_create(account, hash, new, id, name, scopes, seconds)
-    local at = now()
-    local why = refusal(account, hash, 'keys:manage', at)
-
-    for scope in scopes:gmatch('%S+') do
-        why = why or refusal(account, hash, scope, at)
-    end
-
-    if why then
-        return {why}
-    end
-
+local function key_add(account, new, id, name, scopes, seconds)
     local keys = key(account, 'keys')
     local record = key(account, 'key', new)
+    local at = now()
     local live, gone = 0, {}
 
     if holds(record, 'hash') then
@@ -1064,6 +1096,23 @@ local function key_create(account, hash, new, id, name, scopes, seconds)
 end
 
 
+-- A key gives no more than it has: each scope asked for is one of its own.
+local function key_create(account, hash, new, id, name, scopes, seconds)
+    local at = now()
+    local why = refusal(account, hash, 'keys:manage', at)
+
+    for scope in scopes:gmatch('%S+') do
+        why = why or refusal(account, hash, scope, at)
+    end
+
+    if why then
+        return {why}
+    end
+
+    return key_add(account, new, id, name, scopes, seconds)
+end
+
+
 -- key, hash of the new key, its id, name, scopes, seconds to live (0: for
 -- ever) -> OK, JSON · QUOTA_EXCEEDED
 define('jm_key_create', {}, 'account',
@@ -1090,6 +1139,13 @@ end
 -- key, id of a key -> OK · NOT_FOUND.  Its push connections hear of it.
 define_api('jm_key_delete', {'allow-oom'}, 'keys:manage', {'uuid'},
     key_delete)
+
+
+-- The same for the operator, without a key, and with any scopes.
+define_operator('jm_operator_key_list', {'no-writes'}, {}, key_list)
+define_operator('jm_operator_key_create', {},
+    {'hash', 'uuid', 'name', 'scopes', 'seconds'}, key_add)
+define_operator('jm_operator_key_delete', {'allow-oom'}, {'uuid'}, key_delete)
 
 
 -- Addresses -----------------------------------------------------------------
