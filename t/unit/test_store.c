@@ -433,6 +433,7 @@ make_case(case_t *c)
     jm_delivery_id(c->did);
     c->d.account = operator_key.account;
     c->d.delivery_id = c->did;
+    c->d.stamp = "test";
     c->d.shared = &c->shared;
     c->d.mails = c->mails;
     c->d.nmails = 2;
