@@ -41,10 +41,17 @@ typedef struct {
     jm_admin_target_t rest; /* what no route leads to */
 } jm_admin_record_t;
 
+typedef struct {
+    const char *name;
+    unsigned    catches : 1;  /* mail that no route leads to */
+    unsigned    patterns : 1; /* but only what matches one */
+} jm_admin_policy_t;
+
 static int  jm_admin_record(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_first(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_home(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_policy(jm_admin_t *admin, jm_admin_record_t *d);
+static int  jm_admin_rest(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_patterns(const char *text, jm_admin_record_t *d);
 static int  jm_admin_pattern(jm_str_t pattern, u_char *out, size_t *len);
 static int  jm_admin_hold(jm_admin_t *admin, const jm_admin_record_t *d,
@@ -57,6 +64,13 @@ static int  jm_admin_change(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_host(jm_admin_t *admin);
 static void jm_admin_print(const jm_admin_record_t *d);
 static void jm_admin_print_json(const jm_admin_record_t *d);
+
+static const jm_admin_policy_t jm_admin_policies[] = {
+    { "closed", 0, 0 },
+    { "catch-all", 1, 0 },
+    { "pattern", 1, 1 },
+    { NULL, 0, 0 },
+};
 
 
 static int
@@ -379,60 +393,71 @@ jm_admin_home(jm_admin_t *admin, jm_admin_record_t *d)
 static int
 jm_admin_policy(jm_admin_t *admin, jm_admin_record_t *d)
 {
-    int         rc;
+    const char              *name;
+    const jm_admin_policy_t *policy;
+
+    name = admin->policy != NULL  ? admin->policy
+           : d->policy[0] != '\0' ? d->policy
+                                  : "closed";
+
+    for (policy = jm_admin_policies; strcmp(policy->name, name) != 0; policy++)
+    {
+        if (policy[1].name == NULL) {
+            return jm_admin_fail("\"%s\" is not a policy: closed, catch-all or"
+                                 " pattern",
+                                 name);
+        }
+    }
+
+    if ((admin->catch_all != NULL && !policy->catches)
+        || (admin->patterns != NULL && !policy->patterns))
+    {
+        return jm_admin_fail("--policy %s has no use for %s", name,
+                             policy->catches ? "--patterns"
+                                             : "--catch-all or --patterns");
+    }
+
+    if (admin->patterns != NULL && jm_admin_patterns(admin->patterns, d) != 0)
+    {
+        return 1;
+    }
+
+    if (!policy->patterns) {
+        d->patterns[0] = '\0';
+
+    } else if (d->patterns[0] == '\0') {
+        return jm_admin_fail("--policy pattern needs --patterns, such as"
+                             " \"shop-* news-*\"");
+    }
+
+    snprintf(d->policy, sizeof(d->policy), "%s", policy->name);
+
+    if (policy->catches) {
+        return jm_admin_rest(admin, d);
+    }
+
+    memset(&d->rest, 0, sizeof(jm_admin_target_t));
+
+    return 0;
+}
+
+
+/* Whom mail goes to that no route leads to. */
+static int
+jm_admin_rest(jm_admin_t *admin, jm_admin_record_t *d)
+{
     char        account[JM_ACCOUNT_LEN + 1];
-    const char *policy;
+    const char *id;
 
-    policy = admin->policy != NULL  ? admin->policy
-             : d->policy[0] != '\0' ? d->policy
-                                    : "closed";
+    id = admin->catch_all != NULL     ? admin->catch_all
+         : d->rest.account[0] != '\0' ? d->rest.account
+                                      : d->postmaster.account;
 
-    if (strcmp(policy, "closed") == 0) {
-        if (admin->catch_all != NULL || admin->patterns != NULL) {
-            return jm_admin_fail("--catch-all and --patterns are for"
-                                 " --policy catch-all and pattern");
-        }
-
-        memset(&d->rest, 0, sizeof(jm_admin_target_t));
-        d->patterns[0] = '\0';
-
-    } else if (strcmp(policy, "catch-all") == 0) {
-        if (admin->patterns != NULL) {
-            return jm_admin_fail("--patterns is for --policy pattern");
-        }
-
-        d->patterns[0] = '\0';
-
-    } else if (strcmp(policy, "pattern") == 0) {
-        if (admin->patterns != NULL
-            && jm_admin_patterns(admin->patterns, d) != 0) {
-            return 1;
-        }
-
-        if (d->patterns[0] == '\0') {
-            return jm_admin_fail("--policy pattern needs --patterns, such as"
-                                 " \"shop-* news-*\"");
-        }
-
-    } else {
-        return jm_admin_fail("\"%s\" is not a policy: closed, catch-all or"
-                             " pattern",
-                             policy);
+    if (jm_admin_account(admin, id, account) != 0) {
+        return 1;
     }
 
-    memmove(d->policy, policy, strlen(policy) + 1);
-
-    if (d->policy[0] == 'c' && d->policy[1] == 'l') {
-        return 0;
-    }
-
-    rc = jm_admin_account(admin,
-                          admin->catch_all != NULL     ? admin->catch_all
-                          : d->rest.account[0] != '\0' ? d->rest.account
-                                                       : d->postmaster.account,
-                          account);
-
-    return rc != 0 ? rc : jm_admin_hold(admin, d, "*", account, &d->rest);
+    return jm_admin_hold(admin, d, "*", account, &d->rest);
 }
 
 
@@ -615,7 +640,9 @@ static void
 jm_admin_print(const jm_admin_record_t *d)
 {
     printf("domain      %s\n", d->name);
-    printf("postmaster  account %s\n", d->postmaster.account);
+    printf("postmaster  %s%s\n",
+           d->postmaster.id[0] != '\0' ? "account " : "nobody",
+           d->postmaster.account);
     printf("policy      %s\n", d->policy);
 
     if (d->patterns[0] != '\0') {

@@ -269,6 +269,24 @@ subtest 'adding and removing' => sub {
         qr/^0 domain      xn--bcher-kva\.example$/m, 'a U-label');
     rcpt_is('250 2.1.5', 'postmaster@xn--bcher-kva.example');
 
+    # A domain and its postmaster of a time before there were homes.
+    my $id = (values %{{ addresses($boss) }})[0]{id} =~ s/^......../00000000/r;
+    my ($account) = command('domain show all.test')
+        =~ /^postmaster  account (\S+)$/m;
+    $redis->cmd('HSET', 'jm:domain:{old.test}', state => 'active',
+        policy => 'closed');
+    $redis->cmd('HSET', "jm:{$account}:addr:$id", alias => 'postmaster',
+        address => 'postmaster@old.test', state => 'active', expires => 0,
+        map { $_ => 0 } qw(created total unread bytes));
+    $redis->cmd('ZADD', "jm:{$account}:addrs", 0, $id);
+    like(command('domain show old.test'), qr/^postmaster  nobody$/m, 'an old one');
+    like(command("domain add old.test --key-file $jm->{dir}/operator.key"),
+        qr/^0 .*account $account$/ms, 'mended');
+    is({ addresses($boss) }->{'postmaster@old.test'}{id}, $id,
+        'with the address it had');
+    arrives('postmaster@old.test', $boss, 'postmaster@old.test');
+    command('domain remove old.test');
+
     command('domain remove junkmail.test');
     rcpt_is('550 5.7.1', 'postmaster@junkmail.test');
     arrives('postmaster', $boss, 'postmaster@all.test');
