@@ -139,6 +139,14 @@ ngx_junkmail_smtp_handler(ngx_stream_session_t *s)
     c->read->handler = ngx_junkmail_smtp_read;
     c->write->handler = ngx_junkmail_smtp_write;
 
+    smtp->reverse.pool = c->pool;
+    smtp->reverse.resolver = cscf->resolver;
+    smtp->reverse.timeout = cscf->resolver_timeout;
+
+    if (smtp->conf->reverse_dns) {
+        ngx_junkmail_reverse_start(&smtp->reverse, c->sockaddr, c->socklen);
+    }
+
     ngx_junkmail_smtp_enter(smtp);
     ngx_junkmail_smtp_run(smtp);
 }

@@ -19,6 +19,7 @@
 #include "ngx_junkmail_lmtp.h"
 #include "ngx_junkmail_log.h"
 #include "ngx_junkmail_lookup.h"
+#include "ngx_junkmail_reverse.h"
 #include "ngx_junkmail_spool.h"
 
 #include "jm_log.h"
@@ -49,6 +50,7 @@ typedef struct {
     ngx_array_t *backends; /* ngx_junkmail_backend_t */
     ngx_uint_t   starttls;
     ngx_array_t *xclient; /* ngx_cidr_t: who may say XCLIENT; or NULL */
+    ngx_flag_t   reverse_dns;
     off_t        message_size;
     ngx_uint_t   recipients;
     ngx_msec_t   timeout;
@@ -112,6 +114,8 @@ typedef struct {
 
     jm_session_t session; /* what was said, counted and is to be said */
     ngx_buf_t    in;      /* read, not yet looked at */
+
+    ngx_junkmail_reverse_t reverse; /* the name of the client's address */
 
     ngx_junkmail_transaction_t *transaction; /* NULL outside of one */
     ngx_msec_t                  data_since;  /* its message comes, or 0 */

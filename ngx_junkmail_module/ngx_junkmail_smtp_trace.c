@@ -4,7 +4,8 @@
  * ngx_junkmail_smtp_transaction.c.
  *
  * Nothing in it is unescaped: HELO has passed jm_smtp_token(), paths the
- * address grammar, which knows no control characters; the rest is ours.
+ * address grammar, which knows no control characters, the reverse name is a
+ * plain host name; the rest is ours.
  */
 
 #include <ngx_config.h>
@@ -13,7 +14,7 @@
 
 #include "ngx_junkmail_smtp.h"
 
-#define NGX_JUNKMAIL_TRACE_SIZE 2048 /* HELO and two paths fit three times */
+#define NGX_JUNKMAIL_TRACE_SIZE 2048 /* HELO, a name, two paths fit twice */
 
 static u_char *ngx_junkmail_smtp_trace_client(ngx_junkmail_smtp_t *smtp,
                                               u_char *p, u_char *end);
@@ -69,20 +70,31 @@ ngx_junkmail_smtp_trace(ngx_junkmail_smtp_t *smtp, ngx_str_t *out)
 }
 
 
-/* The address as a literal of RFC 5321, 4.1.3, in a comment. */
+/*
+ * The address as a literal of RFC 5321, 4.1.3, in a comment; its name before
+ * it if that was asked for.
+ */
 
 static u_char *
 ngx_junkmail_smtp_trace_client(ngx_junkmail_smtp_t *smtp, u_char *p,
                                u_char *end)
 {
-    jm_str_t         *name;
     ngx_connection_t *c;
 
     c = smtp->connection;
-    name = &smtp->session.name;
 
-    p = ngx_slprintf(p, end, " (%*s%s", name->len, name->data,
-                     name->len != 0 ? " " : "");
+    p = ngx_slprintf(p, end, " (");
+
+    if (smtp->session.name.len != 0) {
+        p = ngx_slprintf(p, end, "%*s ", smtp->session.name.len,
+                         smtp->session.name.data);
+
+    } else if (smtp->reverse.name.len != 0) {
+        p = ngx_slprintf(p, end, "%V ", &smtp->reverse.name);
+
+    } else if (smtp->conf->reverse_dns && c->sockaddr->sa_family != AF_UNIX) {
+        p = ngx_slprintf(p, end, "unknown ");
+    }
 
     switch (c->sockaddr->sa_family) {
 

@@ -90,4 +90,8 @@ ngx_junkmail_smtp_readdress(ngx_junkmail_smtp_t *smtp)
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "XCLIENT: the client is %V",
                   &c->addr_text);
+
+    if (smtp->conf->reverse_dns) {
+        ngx_junkmail_reverse_start(&smtp->reverse, c->sockaddr, len);
+    }
 }

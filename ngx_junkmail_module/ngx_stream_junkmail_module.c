@@ -105,6 +105,11 @@ static ngx_command_t ngx_stream_junkmail_commands[] = {
       NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_1MORE,
       ngx_stream_junkmail_xclient, NGX_STREAM_SRV_CONF_OFFSET, 0, NULL },
 
+    { ngx_string("junkmail_reverse_dns"),
+      NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot, NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_junkmail_srv_conf_t, reverse_dns), NULL },
+
     { ngx_string("junkmail_spool_path"),
       NGX_STREAM_MAIN_CONF | NGX_STREAM_SRV_CONF | NGX_CONF_TAKE1234,
       ngx_conf_set_path_slot, NGX_STREAM_SRV_CONF_OFFSET,
@@ -210,6 +215,10 @@ static ngx_stream_variable_t ngx_stream_junkmail_variables[] = {
     NGX_STREAM_JUNKMAIL_VARIABLE(
         "junkmail_helo", ngx_stream_junkmail_variable_string, session.helo),
 
+    /* The name of its address, when that leads back to the address. */
+    NGX_STREAM_JUNKMAIL_VARIABLE(
+        "junkmail_reverse", ngx_stream_junkmail_variable_string, reverse.name),
+
     /* Sender and delivery id of the last transaction. */
     NGX_STREAM_JUNKMAIL_VARIABLE(
         "junkmail_from", ngx_stream_junkmail_variable_from, session.from),
@@ -291,6 +300,7 @@ ngx_stream_junkmail_create_srv_conf(ngx_conf_t *cf)
     conf->backends = NGX_CONF_UNSET_PTR;
     conf->starttls = NGX_CONF_UNSET_UINT;
     conf->xclient = NGX_CONF_UNSET_PTR;
+    conf->reverse_dns = NGX_CONF_UNSET;
     conf->message_size = NGX_CONF_UNSET;
     conf->recipients = NGX_CONF_UNSET_UINT;
     conf->timeout = NGX_CONF_UNSET_MSEC;
@@ -320,6 +330,7 @@ static char *
 ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_stream_ssl_conf_t          *sslcf;
+    ngx_stream_core_srv_conf_t     *cscf;
     ngx_stream_junkmail_srv_conf_t *prev = parent;
     ngx_stream_junkmail_srv_conf_t *conf = child;
 
@@ -328,6 +339,7 @@ ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->xclient, prev->xclient, NULL);
     ngx_conf_merge_uint_value(conf->starttls, prev->starttls,
                               NGX_JUNKMAIL_STARTTLS_OFF);
+    ngx_conf_merge_value(conf->reverse_dns, prev->reverse_dns, 0);
     ngx_conf_merge_off_value(conf->message_size, prev->message_size,
                              25 * 1024 * 1024);
     ngx_conf_merge_uint_value(conf->recipients, prev->recipients, 100);
@@ -367,6 +379,14 @@ ngx_stream_junkmail_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->backends == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "no \"junkmail_backend\" for \"junkmail_smtp\"");
+        return NGX_CONF_ERROR;
+    }
+
+    cscf = ngx_stream_conf_get_module_srv_conf(cf, ngx_stream_core_module);
+
+    if (conf->reverse_dns && cscf->resolver->connections.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no \"resolver\" for \"junkmail_reverse_dns\"");
         return NGX_CONF_ERROR;
     }
 
