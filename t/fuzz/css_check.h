@@ -154,12 +154,16 @@ css_check(jm_str_t css, int sheet)
 
         open += (c == '{');
 
+        if (c == '{' && !sheet) {
+            css_check_fail("block", css);
+        }
+
         if (c == '}' && open-- == 0) {
             css_check_fail("braces", css);
         }
     }
 
-    if (quoted || open != 0 || (!sheet && memchr(css.data, '{', css.len))) {
+    if (quoted || open != 0) {
         css_check_fail("unbalanced", css);
     }
 }
