@@ -30,7 +30,7 @@
     "<meta name=\"referrer\" content=\"no-referrer\">"                        \
     "<meta name=\"viewport\" content=\"width=device-width\">"                 \
     "<style>body{margin:0;background:#fff;color:#000;"                        \
-    "font:14px/1.5 system-ui,sans-serif;overflow-wrap:break-word}"            \
+    "font-family:system-ui,sans-serif;overflow-wrap:break-word}"              \
     ".jm-body{box-sizing:border-box;min-height:100vh;padding:12px}"           \
     "img{max-width:100%}</style></head><body>"
 #define JM_PAGE_TAIL "</body></html>"
