@@ -22,7 +22,7 @@ BUILD    := build
 SANFLAGS := -D_FORTIFY_SOURCE=2
 endif
 
-PKGS     := hiredis libxml-2.0 libcjson gmime-3.0 libcrypto zlib libisal libidn2
+PKGS     := hiredis libxml-2.0 libcjson gmime-3.0 libcrypto zlib libisal libidn2 libpsl
 WARN     := -W -Wall -Wextra -Wno-unused-parameter -Werror
 CFLAGS   := -std=gnu11 -O2 -g $(WARN) -fstack-protector-strong -fPIE $(SANFLAGS)
 CPPFLAGS := -Ibackend -Ibackend/common -MMD -MP \

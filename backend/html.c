@@ -19,6 +19,7 @@
 #include "params.h"
 #include "redirect.h"
 #include "trackers.h"
+#include "url.h"
 
 #define JM_HTML_MAX_SOURCE (2 * 1024 * 1024)
 
@@ -27,6 +28,7 @@ void
 jm_html_init(void)
 {
     jm_node_init();
+    jm_url_init();
     jm_tracker_init();
 
     if (jm_redirect_init() != 0 || jm_params_init() != 0) {

@@ -10,6 +10,8 @@
 
 #include <zlib.h>
 
+#include "url.h"
+
 #define JM_DECODE_MAX (16 * 1024)
 
 typedef int (*jm_decode_pt)(jm_arena_t *arena, const char *arg, size_t len,
@@ -72,28 +74,7 @@ static int
 jm_decode_percent(jm_arena_t *arena, const char *arg, size_t len,
                   jm_str_t *value)
 {
-    size_t   i, n;
-    jm_str_t out;
-
-    out = jm_arena_str(arena, value->data, value->len);
-    n = 0;
-
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] == '%' && i + 2 < value->len
-            && jm_decode_hex(value->data[i + 1]) >= 0
-            && jm_decode_hex(value->data[i + 2]) >= 0)
-        {
-            out.data[n++] = (u_char) (jm_decode_hex(value->data[i + 1]) * 16
-                                      + jm_decode_hex(value->data[i + 2]));
-            i += 2;
-            continue;
-        }
-
-        out.data[n++] = value->data[i];
-    }
-
-    out.len = n;
-    *value = out;
+    *value = jm_url_percent_decode(arena, *value);
 
     return 0;
 }

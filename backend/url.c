@@ -5,16 +5,11 @@
 
 #include "url.h"
 
-#include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <strings.h>
 
-#include "html_token.h"
-
-#define JM_HOST_MAX   253
-#define JM_LABEL_MAX  63
-#define JM_LABELS_MAX 64
+#include "url_private.h"
 
 static int jm_url_web(jm_url_t *url, jm_arena_t *arena, jm_str_t source);
 static int jm_url_opaque(jm_url_t *url, jm_arena_t *arena, jm_str_t source);
@@ -48,15 +43,6 @@ static const char *const jm_url_mailto_fields[] = {
     "to", "cc", "bcc", "subject", "body", "in-reply-to",
 };
 
-/* Top-level domains that make a bare "name.tld" in a text a web address. */
-static const char *const jm_url_common_tlds[] = {
-    "app", "at",   "be",   "biz", "ca", "cc", "ch",  "cn",   "co",     "com",
-    "de",  "dev",  "edu",  "es",  "eu", "fr", "gov", "in",   "info",   "io",
-    "it",  "jp",   "me",   "net", "nl", "no", "org", "pl",   "online", "ru",
-    "se",  "shop", "site", "tv",  "uk", "us", "xyz", "bank",
-};
-
-
 static int
 jm_hex(u_char c)
 {
@@ -70,8 +56,8 @@ jm_hex(u_char c)
 }
 
 
-static jm_str_t
-jm_percent_decode(jm_arena_t *arena, jm_str_t str)
+jm_str_t
+jm_url_percent_decode(jm_arena_t *arena, jm_str_t str)
 {
     size_t   i, n;
     jm_str_t out;
@@ -118,8 +104,7 @@ jm_percent_encode(jm_buf_t *buf, jm_str_t str, const char *also)
 }
 
 
-/* Basic URL parser, steps 1 to 3: outer C0 and space, inner tab and LF. */
-static jm_str_t
+jm_str_t
 jm_url_trim(jm_arena_t *arena, jm_str_t str)
 {
     size_t   i, n;
@@ -178,7 +163,7 @@ jm_url_parse(jm_url_t *url, jm_arena_t *arena, jm_str_t source)
         rest.len = source.len - 1;
 
         url->scheme = JM_URL_FRAGMENT;
-        url->rest = jm_percent_decode(arena, rest);
+        url->rest = jm_url_percent_decode(arena, rest);
 
         jm_buf_init(&buf, arena, SIZE_MAX);
         jm_buf_addc(&buf, '#');
@@ -207,415 +192,6 @@ jm_url_parse(jm_url_t *url, jm_arena_t *arena, jm_str_t source)
     }
 
     return -1;
-}
-
-
-/* RFC 3492, 6.3; `out` has room for a label.  Returns its length or 0. */
-static size_t
-jm_punycode(char *out, const uint32_t *in, size_t len)
-{
-    size_t   i, n;
-    uint32_t c, delta, bias, handled, basic, least, q, k, t, damp;
-
-    n = 0;
-
-    for (i = 0; i < len; i++) {
-        if (in[i] < 0x80) {
-            if (n == JM_LABEL_MAX) {
-                return 0;
-            }
-
-            out[n++] = (char) in[i];
-        }
-    }
-
-    basic = (uint32_t) n;
-    handled = basic;
-
-    if (basic != 0) {
-        if (n == JM_LABEL_MAX) {
-            return 0;
-        }
-
-        out[n++] = '-';
-    }
-
-    c = 128;
-    delta = 0;
-    bias = 72;
-
-    while (handled < len) {
-        least = UINT32_MAX;
-
-        for (i = 0; i < len; i++) {
-            if (in[i] >= c && in[i] < least) {
-                least = in[i];
-            }
-        }
-
-        delta += (least - c) * (handled + 1);
-        c = least;
-
-        for (i = 0; i < len; i++) {
-            if (in[i] < c) {
-                delta++;
-            }
-
-            if (in[i] != c) {
-                continue;
-            }
-
-            for (q = delta, k = 36;; k += 36) {
-                t = (k <= bias) ? 1 : (k >= bias + 26) ? 26 : k - bias;
-
-                if (n == JM_LABEL_MAX) {
-                    return 0;
-                }
-
-                if (q < t) {
-                    out[n++] = (char) (q < 26 ? 'a' + q : '0' + q - 26);
-                    break;
-                }
-
-                damp = t + (q - t) % (36 - t);
-                out[n++] = (char) (damp < 26 ? 'a' + damp : '0' + damp - 26);
-                q = (q - t) / (36 - t);
-            }
-
-            damp = (handled == basic) ? delta / 700 : delta / 2;
-            damp += damp / (handled + 1);
-
-            for (k = 0; damp > 455; k += 36) {
-                damp /= 35;
-            }
-
-            bias = k + 36 * damp / (damp + 38);
-            delta = 0;
-            handled++;
-        }
-
-        delta++;
-        c++;
-    }
-
-    return n;
-}
-
-
-/*
- * The part of UTS 46 that matters for seeing through a host name: width, dots,
- * invisible characters, and the case of Latin, Greek and Cyrillic letters.
- * Returns 0 for a character that is to be ignored.
- */
-static uint32_t
-jm_host_map(uint32_t c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c + 0x20;
-    }
-
-    if (c < 0x80) {
-        return c;
-    }
-
-    if (c >= 0xFF01 && c <= 0xFF5E) {
-        return jm_host_map(c - 0xFEE0);
-    }
-
-    if (c == 0x3002 || c == 0xFF61) {
-        return '.';
-    }
-
-    if (c == 0xAD || (c >= 0x200B && c <= 0x200D) || c == 0x2060 || c == 0xFEFF
-        || (c >= 0xFE00 && c <= 0xFE0F))
-    {
-        return 0;
-    }
-
-    if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3A9)
-        || (c >= 0x410 && c <= 0x42F))
-    {
-        return c + 0x20;
-    }
-
-    if (c >= 0x400 && c <= 0x40F) {
-        return c + 0x50;
-    }
-
-    return c;
-}
-
-
-static int
-jm_host_flush(jm_buf_t *buf, uint32_t *label, size_t len)
-{
-    int    ascii;
-    char   out[JM_LABEL_MAX + 1];
-    size_t i, n;
-
-    ascii = 1;
-
-    for (i = 0; i < len; i++) {
-        ascii &= (label[i] < 0x80);
-    }
-
-    if (ascii) {
-        if (len > JM_LABEL_MAX) {
-            return -1;
-        }
-
-        for (i = 0; i < len; i++) {
-            jm_buf_addc(buf, (int) label[i]);
-        }
-
-        return 0;
-    }
-
-    n = jm_punycode(out, label, len);
-
-    if (n == 0 || n + 4 > JM_LABEL_MAX) {
-        return -1;
-    }
-
-    jm_buf_adds(buf, "xn--");
-    jm_buf_add(buf, out, n);
-
-    return 0;
-}
-
-
-/* Domain to ASCII.  Returns 0, or -1 for what cannot be a host. */
-static int
-jm_host_ascii(jm_buf_t *buf, jm_str_t host)
-{
-    size_t        len, n;
-    uint32_t      c, label[JM_LABEL_MAX + 1];
-    const u_char *p, *end;
-
-    p = host.data;
-    end = p + host.len;
-    n = 0;
-
-    while (p < end) {
-        len = jm_utf8_decode(p, end, &c);
-
-        if (len == 0) {
-            return -1;
-        }
-
-        p += len;
-
-        if (c == 0) {
-            return -1;
-        }
-
-        c = jm_host_map(c);
-
-        if (c == 0) {
-            continue;
-        }
-
-        if (c == '.') {
-            if (jm_host_flush(buf, label, n) != 0) {
-                return -1;
-            }
-
-            jm_buf_addc(buf, '.');
-            n = 0;
-            continue;
-        }
-
-        /* forbidden domain code points, and those of bidi trickery */
-        if (c <= ' ' || c == 0x7F
-            || (c < 0x80 && strchr("\"#%/:<>?@[\\]^`{|}", (int) c) != NULL)
-            || (c >= 0x80 && c < 0xA1) || (c >= 0x200E && c <= 0x206F)
-            || c == 0xFFFD || c >= 0xE0000)
-        {
-            return -1;
-        }
-
-        if (n == JM_LABEL_MAX) {
-            return -1;
-        }
-
-        label[n++] = c;
-    }
-
-    return jm_host_flush(buf, label, n);
-}
-
-
-/* One number of an IPv4 address: decimal, 0x hexadecimal, 0 octal. */
-static int
-jm_host_number(jm_str_t str, uint64_t *number)
-{
-    int    digit, base;
-    size_t i;
-
-    base = 10;
-    i = 0;
-
-    if (str.len >= 2 && str.data[0] == '0' && (str.data[1] | 0x20) == 'x') {
-        base = 16;
-        i = 2;
-
-    } else if (str.len >= 2 && str.data[0] == '0') {
-        base = 8;
-        i = 1;
-    }
-
-    *number = 0;
-
-    if (str.len == 0) {
-        return -1;
-    }
-
-    for (/* void */; i < str.len; i++) {
-        digit = jm_hex(str.data[i]);
-
-        if (digit < 0 || digit >= base || *number > UINT32_MAX) {
-            return -1;
-        }
-
-        *number = *number * (unsigned) base + (unsigned) digit;
-    }
-
-    return 0;
-}
-
-
-/*
- * "Ends in a number" and the IPv4 parser.  Returns 1 and the dotted form in
- * `buf`, 0 if the host is a name, -1 if it is neither.
- */
-static int
-jm_host_ipv4(jm_buf_t *buf, jm_str_t host)
-{
-    char     dotted[16];
-    size_t   i, n, start;
-    uint64_t number[4], address;
-    jm_str_t part;
-
-    if (host.len != 0 && host.data[host.len - 1] == '.') {
-        host.len--;
-    }
-
-    for (start = host.len; start > 0 && host.data[start - 1] != '.'; start--) {
-        /* void */
-    }
-
-    part.data = host.data + start;
-    part.len = host.len - start;
-
-    for (i = 0; i < part.len; i++) {
-        if (part.data[i] < '0' || part.data[i] > '9') {
-            break;
-        }
-    }
-
-    if (part.len == 0
-        || (i != part.len && jm_host_number(part, &number[0]) != 0)) {
-        return 0;
-    }
-
-    n = 0;
-    start = 0;
-
-    for (i = 0; i <= host.len; i++) {
-        if (i < host.len && host.data[i] != '.') {
-            continue;
-        }
-
-        part.data = host.data + start;
-        part.len = i - start;
-        start = i + 1;
-
-        if (n == 4 || jm_host_number(part, &number[n++]) != 0) {
-            return -1;
-        }
-    }
-
-    for (i = 0; i + 1 < n; i++) {
-        if (number[i] > 255) {
-            return -1;
-        }
-    }
-
-    if (number[n - 1] >= (uint64_t) 1 << (8 * (5 - n))) {
-        return -1;
-    }
-
-    address = number[n - 1];
-
-    for (i = 0; i + 1 < n; i++) {
-        address |= number[i] << (8 * (3 - i));
-    }
-
-    snprintf(dotted, sizeof(dotted), "%u.%u.%u.%u",
-             (unsigned) (address >> 24 & 255),
-             (unsigned) (address >> 16 & 255), (unsigned) (address >> 8 & 255),
-             (unsigned) (address & 255));
-    jm_buf_adds(buf, dotted);
-
-    return 1;
-}
-
-
-/* Host parser.  Returns 0 and the host in `out`, or -1. */
-static int
-jm_url_host(jm_arena_t *arena, jm_str_t host, jm_str_t *out)
-{
-    int             rc;
-    char            text[INET6_ADDRSTRLEN];
-    size_t          i;
-    jm_buf_t        buf, ipv4;
-    struct in6_addr in6;
-
-    jm_buf_init(&buf, arena, SIZE_MAX);
-
-    if (host.len >= 2 && host.data[0] == '[') {
-        if (host.data[host.len - 1] != ']' || host.len >= sizeof(text)) {
-            return -1;
-        }
-
-        memcpy(text, host.data + 1, host.len - 2);
-        text[host.len - 2] = '\0';
-
-        if (inet_pton(AF_INET6, text, &in6) != 1) {
-            return -1;
-        }
-
-        inet_ntop(AF_INET6, &in6, text, sizeof(text));
-        jm_buf_addc(&buf, '[');
-        jm_buf_adds(&buf, text);
-        jm_buf_addc(&buf, ']');
-        *out = jm_buf_str(&buf);
-
-        return 0;
-    }
-
-    if (jm_host_ascii(&buf, jm_percent_decode(arena, host)) != 0
-        || buf.len == 0 || buf.len > JM_HOST_MAX || buf.data[0] == '.')
-    {
-        return -1;
-    }
-
-    for (i = 1; i < buf.len; i++) {
-        if (buf.data[i] == '.' && buf.data[i - 1] == '.') {
-            return -1;
-        }
-    }
-
-    jm_buf_init(&ipv4, arena, SIZE_MAX);
-    rc = jm_host_ipv4(&ipv4, jm_buf_str(&buf));
-
-    if (rc < 0) {
-        return -1;
-    }
-
-    *out = (rc == 1) ? jm_buf_str(&ipv4) : jm_buf_str(&buf);
-
-    return 0;
 }
 
 
@@ -880,7 +456,7 @@ jm_url_opaque(jm_url_t *url, jm_arena_t *arena, jm_str_t source)
     jm_buf_t buf;
 
     if (url->scheme == JM_URL_CID) {
-        url->rest = jm_percent_decode(arena, source);
+        url->rest = jm_url_percent_decode(arena, source);
         return 0;
     }
 
@@ -910,137 +486,4 @@ jm_url_opaque(jm_url_t *url, jm_arena_t *arena, jm_str_t source)
     url->href = jm_buf_str(&buf);
 
     return 0;
-}
-
-
-static int
-jm_is_common_tld(jm_str_t host)
-{
-    size_t i, n, start;
-
-    for (start = host.len; start > 0 && host.data[start - 1] != '.'; start--) {
-        /* void */
-    }
-
-    if (start == 0) {
-        return 0;
-    }
-
-    n = sizeof(jm_url_common_tlds) / sizeof(jm_url_common_tlds[0]);
-
-    for (i = 0; i < n; i++) {
-        if (strlen(jm_url_common_tlds[i]) == host.len - start
-            && memcmp(jm_url_common_tlds[i], host.data + start,
-                      host.len - start)
-                   == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-jm_str_t
-jm_url_claimed_host(jm_arena_t *arena, jm_str_t text)
-{
-    int      plain;
-    size_t   i;
-    jm_buf_t buf;
-    jm_url_t url;
-    jm_str_t none;
-
-    none.data = NULL;
-    none.len = 0;
-    text = jm_url_trim(arena, text);
-
-    if (text.len < 4 || text.len > 2048) {
-        return none;
-    }
-
-    for (i = 0; i < text.len; i++) {
-        if (text.data[i] <= ' ' || text.data[i] == '@') {
-            return none;
-        }
-    }
-
-    plain = strncasecmp((char *) text.data, "http:", 5) != 0
-            && strncasecmp((char *) text.data, "https:", 6) != 0;
-
-    if (plain) {
-        jm_buf_init(&buf, arena, SIZE_MAX);
-        jm_buf_adds(&buf, "http://");
-        jm_buf_add(&buf, text.data, text.len);
-        text = jm_buf_str(&buf);
-    }
-
-    if (jm_url_parse(&url, arena, text) != 0
-        || memchr(url.host.data, '.', url.host.len) == NULL)
-    {
-        return none;
-    }
-
-    if (plain && !jm_is_common_tld(url.host)
-        && (url.host.len < 4 || memcmp(url.host.data, "www.", 4) != 0))
-    {
-        return none;
-    }
-
-    return url.host;
-}
-
-
-/*
- * The registrable domain as far as it can be told without the Public Suffix
- * List: the last two labels, three below "co.uk" and its like.
- */
-static jm_str_t
-jm_registrable(jm_str_t host)
-{
-    size_t   i, n, dot[3];
-    jm_str_t site;
-
-    if (host.len != 0 && host.data[host.len - 1] == '.') {
-        host.len--;
-    }
-
-    /* an IPv4 address is nobody's subdomain */
-    if (host.len != 0 && host.data[host.len - 1] <= '9') {
-        return host;
-    }
-
-    n = 0;
-
-    for (i = host.len; i > 0 && n < 3; i--) {
-        if (host.data[i - 1] == '.') {
-            dot[n++] = i;
-        }
-    }
-
-    site = host;
-
-    if (n >= 2) {
-        i = 1;
-
-        if (host.len - dot[0] == 2 && dot[0] - dot[1] <= 4) {
-            i = 2;
-        }
-
-        if (i < n) {
-            site = jm_substr(host, dot[i], host.len);
-        }
-    }
-
-    return site;
-}
-
-
-int
-jm_url_same_site(jm_str_t a, jm_str_t b)
-{
-    a = jm_registrable(a);
-    b = jm_registrable(b);
-
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }

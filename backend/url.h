@@ -45,6 +45,12 @@ int jm_url_parse(jm_url_t *url, jm_arena_t *arena, jm_str_t source);
  */
 jm_str_t jm_url_claimed_host(jm_arena_t *arena, jm_str_t text);
 
+/* "%41" is "A"; what is none stays. */
+jm_str_t jm_url_percent_decode(jm_arena_t *arena, jm_str_t str);
+
+/* Once per process, before privileges are dropped: the Public Suffix List. */
+void jm_url_init(void);
+
 /* Do two hosts belong to the same owner, as far as their names tell? */
 int jm_url_same_site(jm_str_t a, jm_str_t b);
 

@@ -37,6 +37,41 @@ static const url_case_t cases[] = {
     { "http://a.example/\xC3\xA9", "http://a.example/%C3%A9" },
     { "http://a.example/%zz", "http://a.example/%zz" },
 
+    /* after the cases of the web platform's own tests */
+    { "http://a.example/a%2fb", "http://a.example/a%2fb" },
+    { "http://a.example/a/..", "http://a.example/" },
+    { "http://a.example/a/../../b", "http://a.example/b" },
+    { "http://a.example/a/.", "http://a.example/a/" },
+    { "http://a.example/.a/..b/c...", "http://a.example/.a/..b/c..." },
+    { "http://a.example//a//b/", "http://a.example//a//b/" },
+    { "http://a.example/a\\b\\..\\c", "http://a.example/a/c" },
+    { "http://a.example?q", "http://a.example/?q" },
+    { "http://a.example#f", "http://a.example/#f" },
+    { "http://a.example/?", "http://a.example/?" },
+    { "http://a.example/#", "http://a.example/#" },
+    { "http://a.example/?a?b#c#d", "http://a.example/?a?b#c#d" },
+    { "http://a.example/?a\\b", "http://a.example/?a\\b" },
+    { "http://a.example/#a\\b", "http://a.example/#a\\b" },
+    { "http://a.example/{}|^", "http://a.example/%7B%7D|^" },
+    { "http://a.example/?{}|^`", "http://a.example/?{}|^`" },
+    { "http://a.example/\x7F", "http://a.example/%7F" },
+    { "http://a.example/a\tb\nc", "http://a.example/abc" },
+    { "http://a.example:/", "http://a.example/" },
+    { "http://a.example:080/", "http://a.example/" },
+    { "https://a.example:80/", "https://a.example:80/" },
+    { "https://a.example:443/", "https://a.example/" },
+    { "http://a.example:65535/", "http://a.example:65535/" },
+    { "http://a.example:65536/", NULL },
+    { "http://a.example:-1/", NULL },
+    { "http://a.example:8 0/", NULL },
+    { "http://@a.example/", NULL },
+    { "http://a.example/@b", "http://a.example/@b" },
+    { "http://a.example\\@b.example/", "http://a.example/@b.example/" },
+    { "http://:80/", NULL },
+    { "http:\\\\\\a.example\\b", "http://a.example/b" },
+    { "http:/\\/a.example/", "http://a.example/" },
+    { "https:///a.example", "https://a.example/" },
+
     /* hosts */
     { "http://b\xC3\xBC"
       "cher.example/",
@@ -51,6 +86,41 @@ static const url_case_t cases[] = {
     { "http://\xEF\xBD\x81.example/", "http://a.example/" },
     { "http://a\xC2\xAD.example/", "http://a.example/" },
     { "http://%61.example/", "http://a.example/" },
+    { "http://a_b.example/", "http://a_b.example/" },
+    { "http://fa\xC3\x9F.example/", "http://xn--fa-hia.example/" },
+    { "http://xn--fa-hia.example/", "http://xn--fa-hia.example/" },
+    { "http://\xEF\xBC\x85\xEF\xBC\x94\xEF\xBC\x91.com/", NULL },
+    { "http://a\xE2\x80\x8B"
+      "b.example/",
+      "http://ab.example/" },
+    { "http://%EF%BD%81.example/", "http://a.example/" },
+    { "http://%ff.example/", NULL },
+    { "http://a^b.example/", NULL },
+    { "http://a|b.example/", NULL },
+    { "http://a b.example/", NULL },
+    { "http://a%20b.example/", NULL },
+    { "http://a%25b.example/", NULL },
+    { "http://a.example./", "http://a.example./" },
+    { "http://./", NULL },
+    { "http://0/", "http://0.0.0.0/" },
+    { "http://0xffffffff/", "http://255.255.255.255/" },
+    { "http://4294967296/", NULL },
+    { "http://256/", "http://0.0.1.0/" },
+    { "http://1.2.3/", "http://1.2.0.3/" },
+    { "http://1.2.3.4./", "http://1.2.3.4/" },
+    { "http://1.2.3.08/", NULL },
+    { "http://1.2.0x.4/", "http://1.2.0.4/" },
+    { "http://a.1.2.3.4/", NULL },
+    { "http://a.09/", NULL },
+    { "http://1e2/", "http://1e2/" },
+    { "http://[1:2::3]/", "http://[1:2::3]/" },
+    { "http://[0:0:0:0:0:0:0:1]/", "http://[::1]/" },
+    { "http://[2001:DB8::A]/", "http://[2001:db8::a]/" },
+    { "http://[::1", NULL },
+    { "http://[::1]a/", NULL },
+    { "http://[::1%25eth0]/", NULL },
+    { "http://[:::1]/", NULL },
+    { "http://[1::2::3]/", NULL },
     { "http://2130706433/", "http://127.0.0.1/" },
     { "http://0x7f.1/", "http://127.0.0.1/" },
     { "http://0177.0.0.01/", "http://127.0.0.1/" },
@@ -225,6 +295,11 @@ test_claims(void **state)
     assert_false(jm_url_same_site(str("bank.co.uk"), str("evil.co.uk")));
     assert_false(jm_url_same_site(str("bank.com"), str("evilbank.com")));
     assert_false(jm_url_same_site(str("bank.com.evil.org"), str("bank.com")));
+    assert_false(jm_url_same_site(str("a.github.io"), str("b.github.io")));
+    assert_true(jm_url_same_site(str("x.a.github.io"), str("a.github.io")));
+    assert_false(jm_url_same_site(str("a.com.br"), str("b.com.br")));
+    assert_true(jm_url_same_site(str("[::1]"), str("[::1]")));
+    assert_false(jm_url_same_site(str(""), str("com")));
     assert_false(jm_url_same_site(str("1.2.3.4"), str("9.9.3.4")));
 
     jm_arena_destroy(arena);
@@ -241,6 +316,8 @@ main(void)
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    jm_url_init();
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
