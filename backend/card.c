@@ -189,11 +189,15 @@ jm_card_param(const jm_card_line_t *line, const char *name)
     jm_str_t      value;
     const u_char *p, *end, *stop;
 
+    if (line->params.len == 0) {
+        return jm_str("");
+    }
+
     p = line->params.data;
     end = p + line->params.len;
     len = strlen(name);
 
-    while (p != NULL && p < end) {
+    while (p < end) {
         for (stop = p; stop < end && *stop != ';'; stop++) {
             if (*stop == '"') {
                 stop = memchr(stop + 1, '"', end - stop - 1);
@@ -215,7 +219,7 @@ jm_card_param(const jm_card_line_t *line, const char *name)
             return value;
         }
 
-        p = stop + 1;
+        p = stop + (stop < end);
     }
 
     return jm_str("");

@@ -222,7 +222,7 @@ jm_link_end(jm_writer_t *w)
     }
 
     /* plain text has the address too, unless the text says it already */
-    jm_text_add(&w->text, jm_str(" <"));
-    jm_text_add(&w->text, w->link.url.href);
-    jm_text_add(&w->text, jm_str(">"));
+    jm_text_tail(&w->text, jm_str(" <"));
+    jm_text_tail(&w->text, w->link.url.href);
+    jm_text_tail(&w->text, jm_str(">"));
 }

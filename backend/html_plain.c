@@ -6,6 +6,7 @@
 
 #include "html_link.h"
 #include "html_report.h"
+#include "html_str.h"
 
 
 /* One line without its quote marks, addresses made links. */
@@ -96,6 +97,7 @@ jm_plain_quotes(jm_str_t *line)
 void
 jm_plain_write(jm_writer_t *w, jm_str_t text)
 {
+    int           signature;
     size_t        depth, quotes;
     jm_str_t      line;
     const u_char *lf;
@@ -103,6 +105,7 @@ jm_plain_write(jm_writer_t *w, jm_str_t text)
     jm_buf_adds(&w->html,
                 "<div class=\"jm-body\" style=\"white-space:pre-wrap\">");
     depth = 0;
+    signature = 0;
 
     while (text.len != 0 && jm_write_room(w)) {
         lf = memchr(text.data, '\n', text.len);
@@ -121,6 +124,13 @@ jm_plain_write(jm_writer_t *w, jm_str_t text)
             jm_buf_adds(&w->html, "</blockquote>");
         }
 
+        /* RFC 3676, 4.3: what follows is the sender's signature. */
+
+        if (quotes == 0 && !signature && jm_str_is(line, "-- ")) {
+            jm_buf_adds(&w->html, "<div style=\"color:#767676\">");
+            signature = 1;
+        }
+
         jm_plain_line(w, line);
 
         if (lf != NULL) {
@@ -132,5 +142,5 @@ jm_plain_write(jm_writer_t *w, jm_str_t text)
         jm_buf_adds(&w->html, "</blockquote>");
     }
 
-    jm_buf_adds(&w->html, "</div>");
+    jm_buf_adds(&w->html, signature ? "</div></div>" : "</div>");
 }

@@ -4,17 +4,51 @@
 
 #include "html_text.h"
 
+#include "html_attr.h"
+
 
 /* With an empty line around it. */
 static int
 jm_html_text_is_paragraph(jm_tag_t tag)
 {
-    return tag == JM_TAG_p || tag == JM_TAG_pre || tag == JM_TAG_ul
-           || tag == JM_TAG_ol || (jm_tags[tag].flags & HEADING);
+    return tag == JM_TAG_p || tag == JM_TAG_pre
+           || (jm_tags[tag].flags & HEADING);
 }
 
 
-/* "- " or "3. ": counted once, kept in the list's `line`. */
+static int
+jm_html_text_is_list(jm_tag_t tag)
+{
+    return tag == JM_TAG_ul || tag == JM_TAG_ol;
+}
+
+
+/* Where an ordered list begins to count. */
+static unsigned
+jm_html_text_first(xmlNode *list)
+{
+    size_t     i;
+    unsigned   number;
+    jm_prop_t *start;
+    jm_props_t props;
+
+    jm_attr_read(&props, list);
+    start = props.prop[JM_ATTR_start];
+    number = 0;
+
+    for (i = 0; start != NULL && i < start->raw.len && i < 4; i++) {
+        if (start->raw.data[i] < '0' || start->raw.data[i] > '9') {
+            return 1;
+        }
+
+        number = number * 10 + start->raw.data[i] - '0';
+    }
+
+    return number == 0 ? 1 : number;
+}
+
+
+/* "- " or "3. ": counted once, the next number kept in the list's `line`. */
 static void
 jm_html_text_item(jm_writer_t *w, xmlNode *node)
 {
@@ -30,8 +64,8 @@ jm_html_text_item(jm_writer_t *w, xmlNode *node)
         return;
     }
 
-    number = (unsigned) list->line + 1u;
-    list->line = (unsigned short) number;
+    number = list->line == 0 ? jm_html_text_first(list) : list->line;
+    list->line = (unsigned short) (number + 1);
     label = jm_arena_printf(w->arena, "%u. ", number);
     jm_text_adds(&w->text, (char *) label.data);
 }
@@ -62,12 +96,13 @@ jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node)
         return;
 
     case JM_TAG_blockquote:
-        jm_text_break(text, 1);
+        jm_text_quote(text, 1);
+        return;
 
-        if (text->quotes < JM_TEXT_MAX_QUOTES) {
-            text->quotes++;
-        }
-
+    case JM_TAG_ul:
+    case JM_TAG_ol:
+        jm_text_break(text, text->lists == 0 ? 2 : 1);
+        jm_text_list(text, 1);
         return;
 
     case JM_TAG_li:
@@ -92,9 +127,14 @@ jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node)
 void
 jm_html_text_end(jm_writer_t *w, jm_tag_t tag)
 {
-    if (tag == JM_TAG_blockquote && w->text.quotes != 0) {
-        jm_text_break(&w->text, 1);
-        w->text.quotes--;
+    if (tag == JM_TAG_blockquote) {
+        jm_text_quote(&w->text, -1);
+        return;
+    }
+
+    if (jm_html_text_is_list(tag)) {
+        jm_text_list(&w->text, -1);
+        jm_text_break(&w->text, w->text.lists == 0 ? 2 : 1);
         return;
     }
 

@@ -15,6 +15,7 @@
 #include "html_report.h"
 #include "media.h"
 #include "mime.h"
+#include "text.h"
 #include "trackers.h"
 
 #define JM_PREVIEW_CHARS 140
@@ -61,27 +62,14 @@ jm_message_cid(void *data, jm_str_t content_id)
 }
 
 
-/*
- * Characters without a glyph of their own.  Newsletters fill the preview line
- * with hundreds of them, so that nothing but the preheader shows.
- */
+/* What a preview of one line leaves out besides fillers: joiners that join
+ * nothing, and what turns the direction of the text. */
 static int
 jm_preview_invisible(uint32_t ch)
 {
-    return ch == 0xad || ch == 0x34f || ch == 0x61c || ch == 0x115f
-           || ch == 0x1160 || ch == 0x17b4 || ch == 0x17b5 || ch == 0x180e
+    return jm_text_class(ch) == JM_TEXT_FILLER || ch == 0x61c
            || (ch >= 0x200b && ch <= 0x200f) || (ch >= 0x202a && ch <= 0x202e)
-           || (ch >= 0x2060 && ch <= 0x206f) || ch == 0x3164 || ch == 0xfeff
-           || ch == 0xffa0;
-}
-
-
-static int
-jm_preview_space(uint32_t ch)
-{
-    return ch <= 0x20 || (ch >= 0x7f && ch <= 0xa0) || ch == 0x1680
-           || (ch >= 0x2000 && ch <= 0x200a) || ch == 0x2028 || ch == 0x2029
-           || ch == 0x202f || ch == 0x205f || ch == 0x2800 || ch == 0x3000;
+           || (ch >= 0x2060 && ch <= 0x206f);
 }
 
 
@@ -113,11 +101,37 @@ jm_preview_ruler(const u_char *p, const u_char *end)
 }
 
 
+/* "<https://…>" behind a link's words: its length, or 0. */
+static size_t
+jm_preview_address(const u_char *p, const u_char *end)
+{
+    size_t        i, len;
+    const u_char *s;
+
+    static const char *const schemes[] = { "<https://", "<http://",
+                                           "<mailto:" };
+
+    for (i = 0; i < sizeof(schemes) / sizeof(char *); i++) {
+        len = strlen(schemes[i]);
+
+        if ((size_t) (end - p) > len && memcmp(p, schemes[i], len) == 0) {
+            for (s = p; s<end && * s> ' ' && *s != '>'; s++) {
+                /* void */
+            }
+
+            return s < end && *s == '>' ? s + 1 - p : 0;
+        }
+    }
+
+    return 0;
+}
+
+
 static jm_str_t
 jm_message_preview(jm_arena_t *arena, jm_str_t text)
 {
     int           space;
-    size_t        chars, ruler;
+    size_t        chars, ruler; /* of what is passed over */
     uint32_t      ch, last;
     jm_buf_t      out;
     const u_char *p, *start, *end;
@@ -137,6 +151,10 @@ jm_message_preview(jm_arena_t *arena, jm_str_t text)
     while (p < end && chars < JM_PREVIEW_CHARS) {
         ruler = jm_preview_ruler(p, end);
 
+        if (ruler == 0 && *p == '<') {
+            ruler = jm_preview_address(p, end);
+        }
+
         if (ruler != 0) {
             p += ruler;
             space = 1;
@@ -146,7 +164,7 @@ jm_message_preview(jm_arena_t *arena, jm_str_t text)
         start = p;
         ch = jm_charset_next(&p, end);
 
-        if (jm_preview_space(ch)) {
+        if (jm_text_class(ch) == JM_TEXT_SPACE) {
             space = 1;
             continue;
         }
@@ -186,7 +204,7 @@ jm_message_blank(jm_str_t text)
     end = p + text.len;
 
     while (p < end) {
-        if (!jm_preview_space(jm_charset_next(&p, end))) {
+        if (jm_text_class(jm_charset_next(&p, end)) != JM_TEXT_SPACE) {
             return 0;
         }
     }

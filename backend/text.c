@@ -9,8 +9,6 @@
 
 #include "html_token.h"
 
-static void jm_text_flush(jm_text_t *text);
-
 
 void
 jm_text_init(jm_text_t *text, jm_arena_t *arena, size_t limit)
@@ -20,24 +18,29 @@ jm_text_init(jm_text_t *text, jm_arena_t *arena, size_t limit)
 }
 
 
-/*
- * Space of any kind is 1, a character that only fills is 2: newsletters pad
- * their preview with hundreds of them.
- */
-static int
+int
 jm_text_class(uint32_t c)
 {
-    if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0xA0
-        || (c >= 0x2000 && c <= 0x200A) || c == 0x202F || c == 0x3000)
+    if (c > ' ' && c < 0x7f) {
+        return JM_TEXT_SHOWN;
+    }
+
+    if (c <= ' ' || (c >= 0x7f && c <= 0xa0) || c == 0x1680
+        || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029
+        || c == 0x202f || c == 0x205f || c == 0x2800 || c == 0x3000)
     {
-        return 1;
+        return JM_TEXT_SPACE;
     }
 
-    if (c == 0xAD || c == 0x34F || c == 0x200B || c == 0x2060 || c == 0xFEFF) {
-        return 2;
+    if (c == 0xad || c == 0x34f || c == 0x115f || c == 0x1160 || c == 0x17b4
+        || c == 0x17b5 || c == 0x180e || c == 0x200b
+        || (c >= 0x2060 && c <= 0x2064) || c == 0x3164 || c == 0xfeff
+        || c == 0xffa0)
+    {
+        return JM_TEXT_FILLER;
     }
 
-    return 0;
+    return JM_TEXT_SHOWN;
 }
 
 
@@ -53,7 +56,7 @@ jm_text_flush(jm_text_t *text)
             jm_buf_addc(&text->buf, '\n');
 
             if (text->breaks > 1) {
-                for (i = 0; i < text->quotes; i++) {
+                for (i = 0; i < text->gap; i++) {
                     jm_buf_addc(&text->buf, '>');
                 }
             }
@@ -68,6 +71,10 @@ jm_text_flush(jm_text_t *text)
             jm_buf_adds(&text->buf, "> ");
         }
 
+        for (i = 1; i < text->lists; i++) {
+            jm_buf_adds(&text->buf, "  ");
+        }
+
     } else if (text->tab) {
         jm_buf_addc(&text->buf, '\t');
 
@@ -78,6 +85,17 @@ jm_text_flush(jm_text_t *text)
     text->line = 1;
     text->space = 0;
     text->tab = 0;
+}
+
+
+/* Joiners mean something only between letters: does one come next? */
+static int
+jm_text_joins(const u_char *p, const u_char *end)
+{
+    uint32_t c;
+
+    return p < end && jm_utf8_decode(p, end, &c) != 0
+           && jm_text_class(c) == JM_TEXT_SHOWN && c != 0x200C && c != 0x200D;
 }
 
 
@@ -106,17 +124,17 @@ jm_text_add(jm_text_t *text, jm_str_t str)
 
         class = jm_text_class(c);
 
-        /* joiners mean something only between letters */
         if ((c == 0x200C || c == 0x200D)
-            && (text->space || text->breaks || !text->line))
+            && (text->space || text->breaks || !text->line
+                || !jm_text_joins(p + len, end)))
         {
-            class = 2;
+            class = JM_TEXT_FILLER;
         }
 
-        if (class == 1) {
+        if (class == JM_TEXT_SPACE) {
             text->space = 1;
 
-        } else if (class == 0) {
+        } else if (class == JM_TEXT_SHOWN) {
             jm_text_flush(text);
             jm_buf_add(&text->buf, p, len);
         }
@@ -160,11 +178,57 @@ jm_text_adds(jm_text_t *text, const char *s)
 }
 
 
+/* Empty lines between a quotation and what surrounds it are not quoted. */
+static void
+jm_text_gap(jm_text_t *text)
+{
+    if (text->breaks == 0 || text->quotes < text->gap) {
+        text->gap = text->quotes;
+    }
+}
+
+
+void
+jm_text_quote(jm_text_t *text, int depth)
+{
+    jm_text_break(text, 1);
+
+    if (depth < 0 ? text->quotes != 0 : text->quotes < JM_TEXT_MAX_QUOTES) {
+        text->quotes += depth;
+    }
+
+    jm_text_gap(text);
+}
+
+
+void
+jm_text_list(jm_text_t *text, int depth)
+{
+    if (depth < 0 ? text->lists != 0 : text->lists < JM_TEXT_MAX_QUOTES) {
+        text->lists += depth;
+    }
+}
+
+
+void
+jm_text_tail(jm_text_t *text, jm_str_t str)
+{
+    unsigned breaks;
+
+    breaks = text->breaks;
+    text->breaks = 0;
+    jm_text_add(text, str);
+    text->breaks = breaks;
+}
+
+
 void
 jm_text_break(jm_text_t *text, unsigned lines)
 {
     text->space = 0;
     text->tab = 0;
+
+    jm_text_gap(text);
 
     if (text->breaks < lines && text->buf.len != 0) {
         text->breaks = lines;
@@ -177,6 +241,8 @@ jm_text_newline(jm_text_t *text)
 {
     text->space = 0;
     text->tab = 0;
+
+    jm_text_gap(text);
 
     if (text->buf.len != 0 && text->breaks < 3) {
         text->breaks++;

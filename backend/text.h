@@ -9,14 +9,27 @@
 #ifndef JM_TEXT_H
 #define JM_TEXT_H
 
+#include <stdint.h>
+
 #include "arena.h"
 
 #define JM_TEXT_MAX_QUOTES 10
+
+/* What a character is in a line. */
+#define JM_TEXT_SHOWN 0
+#define JM_TEXT_SPACE 1 /* space of any kind */
+#define JM_TEXT_FILLER                                                        \
+    2 /* without a glyph of its own: newsletters pad their                    \
+         preview with hundreds of them */
+
+int jm_text_class(uint32_t c);
 
 typedef struct {
     jm_buf_t buf;
     unsigned breaks; /* line ends due before the next character */
     unsigned quotes; /* depth of quotation */
+    unsigned gap;    /* the lowest depth while breaks are due */
+    unsigned lists;  /* depth of lists */
     unsigned space : 1;
     unsigned tab : 1;
     unsigned line : 1; /* something stands on the current line */
@@ -39,6 +52,13 @@ void jm_text_break(jm_text_t *text, unsigned lines);
 
 /* A line end that counts, such as that of br. */
 void jm_text_newline(jm_text_t *text);
+
+/* Quotation and lists begin and end: marks and indentation of the lines. */
+void jm_text_quote(jm_text_t *text, int depth);
+void jm_text_list(jm_text_t *text, int depth);
+
+/* Something to stand behind what is there already, before any break. */
+void jm_text_tail(jm_text_t *text, jm_str_t str);
 
 /* Parts table cells. */
 void jm_text_cell(jm_text_t *text);

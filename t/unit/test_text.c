@@ -1,0 +1,185 @@
+/*
+ * text.c, html_text.c and html_plain.c: the plain text that is made of HTML,
+ * the preview, and the page that is made of plain text.
+ */
+
+#include "message_case.h"
+
+#define LINK                                                                  \
+    " target=\"_blank\" rel=\"noopener noreferrer nofollow\" "                \
+    "referrerpolicy=\"no-referrer\">"
+
+
+static void
+read_as(const char *type, const char *body)
+{
+    char raw[4000];
+
+    snprintf(raw, sizeof(raw), "Content-Type: %s\r\n\r\n%s", type, body);
+    read_text(raw);
+}
+
+
+static void
+test_from_html(void **state)
+{
+    size_t i;
+
+    static const struct {
+        const char *html;
+        const char *text;
+    } cases[] = {
+        { "<p>One</p><p>Two</p>", "One\n\nTwo" },
+        { "a<br>b<br><br>c", "a\nb\n\nc" },
+        { "<h1>Title</h1>text", "Title\n\ntext" },
+        { "<a href=https://a.test/x>there</a>", "there <https://a.test/x>" },
+        { "<a href=https://a.test/x><div>there</div></a><p>on",
+          "there <https://a.test/x>\n\non" },
+        { "<a href=https://a.test/>https://a.test</a>", "https://a.test" },
+        { "<a href=mailto:a@b.test>a@b.test</a>", "a@b.test" },
+        { "<a href=https://a.test/><img src=https://a.test/i.png alt=Buy "
+          "width=90 height=30></a>",
+          "[Buy] <https://a.test/>" },
+        { "<ul><li>One<li>Two<ul><li>In<li>Side</ul><li>Three</ul>end",
+          "- One\n- Two\n  - In\n  - Side\n- Three\n\nend" },
+        { "<ol start=3><li>c<li>d</ol>", "3. c\n4. d" },
+        { "<ol start=-3><li>c</ol>", "1. c" },
+        { "<p>He said:</p><blockquote>One<br>Two<p>Three</p></blockquote>"
+          "<p>end",
+          "He said:\n\n> One\n> Two\n>\n> Three\n\nend" },
+        { "<blockquote>a<blockquote>b</blockquote></blockquote>",
+          "> a\n> > b" },
+        { "<table><tr><th>Item<th>Qty<tr><td>Bread<td>2</table>",
+          "Item\tQty\nBread\t2" },
+        { "<table><tr><td><p>Left</p><td><p>Right</p></table>",
+          "Left\n\nRight" },
+        { "<pre>a\n  b</pre>c", "a\n  b\n\nc" },
+        { "a<hr>b", "a\n----\nb" },
+        { "soft&shy;hyphen  and \n space&nbsp;", "softhyphen and space" },
+        { "<div style=display:none>hidden</div>seen", "seen" },
+        { "<div style='max-height:0;overflow:hidden'>hidden</div>seen",
+          "seen" },
+        { "<p>Hello&zwnj;&nbsp;&zwnj;&nbsp;&#847;&zwnj;&nbsp;&#8203;</p>next",
+          "Hello\n\nnext" },
+        { "<title>no</title><style>p{}</style><script>no</script>yes", "yes" },
+        { "", "" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        read_as("text/html", cases[i].html);
+        assert_str(message.text, cases[i].text);
+    }
+}
+
+
+static void
+test_preview(void **state)
+{
+    size_t i;
+
+    static const struct {
+        const char *type;
+        const char *body;
+        const char *preview;
+    } cases[] = {
+        { "text/html",
+          "<p>Hello&zwnj;&nbsp;&zwnj;&nbsp;&shy;&#65279;</p>"
+          "<a href=https://a.test/>there</a>",
+          "Hello there" },
+        { "text/html", "<div style=display:none>x</div>seen", "seen" },
+        { "text/plain", "=====\n\nHello \t\n\n-------\nthere", "Hello there" },
+        { "text/plain", "See <https://a.test/x> and <b@c.test>, 1 < 2",
+          "See and <b@c.test>, 1 < 2" },
+        { "text/plain", "<https://open", "<https://open" },
+        { "text/plain; charset=utf-8",
+          "abc \xe2\x80\xae"
+          "def \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
+          "abc def \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        read_as(cases[i].type, cases[i].body);
+        assert_str(message.preview, cases[i].preview);
+    }
+}
+
+
+static void
+test_to_html(void **state)
+{
+    char   page[4000];
+    size_t i;
+
+    static const struct {
+        const char *text;
+        const char *html;
+    } cases[] = {
+        { "a < b & \"c\"", "a &lt; b &amp; \"c\"" },
+        { "<script>x</script>", "&lt;script&gt;x&lt;/script&gt;" },
+        { "See http://a.test/x.",
+          "See <a href=\"http://a.test/x\"" LINK "http://a.test/x</a>." },
+        { "(http://a.test/x)",
+          "(<a href=\"http://a.test/x\"" LINK "http://a.test/x</a>)" },
+        { "http://a.test/x_(y)!",
+          "<a href=\"http://a.test/x_(y)\"" LINK "http://a.test/x_(y)</a>!" },
+        { "<http://a.test/?a=1&b=2>",
+          "&lt;<a href=\"http://a.test/?a=1&amp;b=2\"" LINK
+          "http://a.test/?a=1&amp;b=2</a>&gt;" },
+        { "www.a.test,",
+          "<a href=\"http://www.a.test/\"" LINK "www.a.test</a>," },
+        { "http://m\xc3\xbc.test/", "<a href=\"http://xn--m-eha.test/\"" LINK
+                                    "http://m\xc3\xbc.test/</a>" },
+        { "\"http://a.test/\"\" onclick=x",
+          "\"<a href=\"http://a.test/\"" LINK
+          "http://a.test/</a>\"\" onclick=x" },
+        { "javascript:alert(1) file:///etc data:text/html,x",
+          "javascript:alert(1) file:///etc data:text/html,x" },
+        { "xhttp://a.test", "xhttp://a.test" },
+        { "> one\n>> two\nthree",
+          "<blockquote>one\n<blockquote>two\n</blockquote></blockquote>"
+          "three" },
+        { "text\n-- \nAda\n> q",
+          "text\n<div style=\"color:#767676\">-- \nAda\n<blockquote>q"
+          "</blockquote></div>" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        read_as("text/plain; charset=utf-8", cases[i].text);
+        snprintf(page, sizeof(page),
+                 "<div class=\"jm-body\" style=\"white-space:pre-wrap\">%s"
+                 "</div>",
+                 cases[i].html);
+        assert_str(message.clean.html, page);
+    }
+}
+
+
+/* The page of a text, cleaned as HTML, is the same page. */
+static void
+test_idempotent(void **state)
+{
+    char raw[4100], page[4000];
+
+    read_as("text/plain", "Hi,\n> q http://a.test/x\n\n-- \nAda <b@c.test>\n");
+    snprintf(page, sizeof(page), "%.*s", (int) message.clean.html.len,
+             message.clean.html.data);
+    snprintf(raw, sizeof(raw), "Content-Type: text/html\r\n\r\n%s", page);
+    read_text(raw);
+    assert_str(message.clean.html, page);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_from_html),
+        cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_to_html),
+        cmocka_unit_test(test_idempotent),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
