@@ -106,7 +106,7 @@ typedef struct {
                                    refused chunk all that follow get it */
 
     /* Counted over the whole session, for limits and the log. */
-    size_t             errors;       /* jm_session_error() is the one place */
+    size_t             errors;       /* jm_session_deny() is the one place */
     size_t             unknown;      /* recipients that nobody has */
     size_t             junk;         /* commands since the last message */
     size_t             transactions; /* begun */

@@ -235,6 +235,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(copy, data + 1, size);
     copy[size] = '\0';
 
+    /* A balancer's first octets are told from a client's only in one piece. */
+    if (size >= 12 && memcmp(copy, "\r\n\r\n\0\r\nQUIT\n", 12) == 0) {
+        step = size;
+    }
+
     run(&whole, copy, size, size + 1, data[0] >> 4);
     run(&cut, copy, size, step, data[0] >> 4);
 
