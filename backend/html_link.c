@@ -138,10 +138,15 @@ jm_link_href(jm_writer_t *w, jm_prop_t *prop, jm_str_t text, jm_url_t *was,
 }
 
 
-/*
- * Where a link ends is told by its title if its text says something else, or
- * if the name's letters may be taken for others.
- */
+int
+jm_link_is_told(jm_writer_t *w, jm_str_t text, jm_str_t host)
+{
+    return host.len != 0
+           && (memmem(host.data, host.len, "xn--", 4) != NULL
+               || jm_report_is_lie(w->arena, text, host));
+}
+
+
 static void
 jm_link_title(jm_writer_t *w, jm_props_t *props, jm_str_t text)
 {
@@ -150,10 +155,7 @@ jm_link_title(jm_writer_t *w, jm_props_t *props, jm_str_t text)
 
     host = w->link.host;
 
-    if (host.len == 0
-        || (memmem(host.data, host.len, "xn--", 4) == NULL
-            && !jm_report_is_lie(w->arena, text, host)))
-    {
+    if (!jm_link_is_told(w, text, host)) {
         return;
     }
 

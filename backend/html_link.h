@@ -22,6 +22,12 @@ void jm_link_address(jm_writer_t *w, jm_str_t href);
 int jm_link_href(jm_writer_t *w, jm_prop_t *prop, jm_str_t text, jm_url_t *was,
                  jm_link_clean_t *link);
 
+/*
+ * Is the host where a link ends to be its title?  If its text says something
+ * else, or if the name's letters may be taken for others.
+ */
+int jm_link_is_told(jm_writer_t *w, jm_str_t text, jm_str_t host);
+
 /* In the start tag of an a, before its other attributes. */
 void jm_link_start(jm_writer_t *w, const xmlNode *node, jm_props_t *props);
 

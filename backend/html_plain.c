@@ -59,6 +59,11 @@ jm_plain_line(jm_writer_t *w, jm_str_t line)
 
         jm_buf_adds(&w->html, "<a");
         jm_link_address(w, link.url.href);
+
+        if (jm_link_is_told(w, part, link.host)) {
+            jm_write_attr(w, "title", link.host);
+        }
+
         jm_buf_addc(&w->html, '>');
         jm_write_escaped(w, part, 0);
         jm_buf_adds(&w->html, "</a>");
