@@ -45,6 +45,12 @@ static const pixel_case_t innocent[] = {
     { "1x100 gradient",
       "<img src='https://img.shop.example/gradient.png' width=1 height=100>",
       JM_PIXEL_NO },
+    { "mobile logo of 1x1 attributes, hidden on large screens",
+      "<style>@media only screen and (max-width:480px){.m{display:block"
+      "!important;width:200px!important;height:60px!important}}</style>"
+      "<img class=m style='display:none' src='https://img.shop.example/l.png'"
+      " alt='FedEx' width=1 height=1>",
+      JM_PIXEL_NO },
     { "dark mode logo",
       "<img style='display:none' src='https://img.shop.example/dark.png' "
       "alt='Shop' width=120 height=40>",
@@ -109,6 +115,10 @@ static const pixel_case_t guilty[] = {
       JM_PIXEL_YES },
     { "size by style",
       "<img src='https://t.shop.example/p' style='width:1px;height:1px'>",
+      JM_PIXEL_YES },
+    { "size by a class",
+      "<style>.t{width:1px;height:1px}</style>"
+      "<img class=t src='https://t.shop.example/p'>",
       JM_PIXEL_YES },
     { "hidden, with a token",
       "<img style='display:none' src='https://t.shop.example/"
