@@ -147,8 +147,7 @@ install: build
 	install -D -m 0644 $(MODULE) \
 	    $(DESTDIR)/usr/lib/nginx/modules/ngx_junkmail_module.so
 	install -D -m 0755 $(BUILD)/junkmaild $(DESTDIR)$(PREFIX)/sbin/junkmaild
-	install -D -m 0644 backend/store/junkmail.lua \
-	    $(DESTDIR)$(PREFIX)/share/junkmail/junkmail.lua
+	conf/junkmail-install '$(DESTDIR)' '$(PREFIX)' '$(DOMAIN)'
 
 clean:
 	rm -rf build build-san
