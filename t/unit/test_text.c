@@ -10,6 +10,12 @@
     "referrerpolicy=\"no-referrer\">"
 
 
+/* Where the text does not say where the link leads. */
+#define LINK_TITLED                                                           \
+    " target=\"_blank\" rel=\"noopener noreferrer nofollow\" "                \
+    "referrerpolicy=\"no-referrer\" "
+
+
 static void
 read_as(const char *type, const char *body)
 {
@@ -127,8 +133,9 @@ test_to_html(void **state)
           "http://a.test/?a=1&amp;b=2</a>&gt;" },
         { "www.a.test,",
           "<a href=\"http://www.a.test/\"" LINK "www.a.test</a>," },
-        { "http://m\xc3\xbc.test/", "<a href=\"http://xn--m-eha.test/\"" LINK
-                                    "http://m\xc3\xbc.test/</a>" },
+        { "http://m\xc3\xbc.test/",
+          "<a href=\"http://xn--m-eha.test/\"" LINK_TITLED
+          "title=\"xn--m-eha.test\">http://m\xc3\xbc.test/</a>" },
         { "\"http://a.test/\"\" onclick=x",
           "\"<a href=\"http://a.test/\"" LINK
           "http://a.test/</a>\"\" onclick=x" },
