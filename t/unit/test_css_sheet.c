@@ -350,7 +350,7 @@ test_limits(void **state)
 static void
 test_bombs(void **state)
 {
-    size_t i;
+    volatile size_t i; /* longjmp() is not to forget it */
 
     static const char *const units[] = { "{",
                                          "(",
