@@ -1,6 +1,7 @@
 /*
  * The address grammar of RFC 5321 4.1.2 (and RFC 6531 UTF-8), once for SMTP,
- * LMTP and REST.  Plain bytes in, a struct of slices out; allocates nothing.
+ * LMTP and REST.  Plain bytes in, a struct of slices out; nothing that was
+ * allocated for a key outlives the call.
  */
 
 #ifndef JM_ADDRESS_H
