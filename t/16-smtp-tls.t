@@ -36,7 +36,7 @@ subtest 'STARTTLS' => sub {
     like($s->cmd('EHLO x'), qr/^250-STARTTLS\r$/m, 'announced');
     like($s->cmd('STARTTLS now'), qr/^501 5\.5\.4/, 'takes no parameter');
     $s->cmd('MAIL FROM:<>');
-    is($s->starttls, "220 2.0.0 Ready to start TLS\r\n", '220');
+    is($s->starttls, "220 2.0.0 Ready to start TLS\r\n", 'ready');
     like($s->cmd("RCPT TO:<$to>"), qr/^503/, 'the transaction is forgotten');
     like($s->cmd('MAIL FROM:<>'), qr/^503 5\.5\.1 Send EHLO/, 'EHLO, too');
     my $ehlo = $s->cmd('EHLO y');
