@@ -748,7 +748,9 @@ ngx_junkmail_smtp_step_closing(ngx_junkmail_smtp_t *smtp)
     c = smtp->connection;
 
     if (c->ssl) {
-        return NGX_DONE;
+        /* Our half of the TLS end; the other half is not waited for. */
+        (void) SSL_shutdown(c->ssl->connection);
+        ERR_clear_error();
     }
 
     /*

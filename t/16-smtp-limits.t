@@ -236,6 +236,21 @@ subtest 'tarpit' => sub {
     });
 };
 
+subtest 'the last reply' => sub {
+    for my $tls (0, 1) {
+        my $s = $jm->smtp;
+        $s->starttls if $tls;
+        my $what = $tls ? 'under TLS' : 'in clear';
+
+        # What is still unread when we close must not cost the client the 421.
+        $s->send("BOGUS\r\n" x 20 . "NOOP\r\n" x 20000);
+        my @codes = map { substr $s->reply // '', 0, 3 } 1 .. 20;
+        is("@codes", join(' ', (500) x 19, 421), "20 errors $what");
+        is($s->reply, '', "and the end $what");
+        $s->close;
+    }
+};
+
 subtest 'unknown recipients' => sub {
     my $unknown = sub {
         my ($s, $n) = @_;

@@ -17,7 +17,7 @@ my $jm = JunkMail::Test->new(
     daemon    => 1,
     workers   => 2,
     shutdown  => '15s',
-    stream    => 'junkmail_timeout 30s;',
+    stream    => 'junkmail_timeout 30s; junkmail_tarpit 1 10s;',
 );
 my $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket,
                                plan => [ { delay => 1 } ]);
@@ -92,7 +92,7 @@ sub sessions
 {
     my %s;
 
-    $s{$_} = $jm->smtp for qw(fresh idle tls transaction data handoff);
+    $s{$_} = $jm->smtp for qw(fresh idle tarpit tls transaction data handoff);
     $s{$_}->cmd('EHLO x') for grep { $_ ne 'fresh' } keys %s;
 
     $s{tls}->starttls;
@@ -107,6 +107,9 @@ sub sessions
         $s{$name}->send("Subject: $name\r\n\r\n");
     }
 
+    # The reply to it is held back.
+    $s{tarpit}->send("BOGUS\r\n");
+
     # Its backend takes a second.
     $s{handoff}->send(".\r\n");
     sleep 0.2;
@@ -119,7 +122,9 @@ sub judge
 {
     my (%s) = @_;
 
-    for my $name (qw(fresh idle tls)) {
+    like($s{tarpit}->reply, qr/^500/, 'tarpit: the reply held back');
+
+    for my $name (qw(fresh idle tarpit tls)) {
         like($s{$name}->reply, qr/^421 4\.3\.2/, "$name: 421 at once");
         ok($s{$name}->eof, "$name: and closed");
     }
