@@ -13,6 +13,7 @@
 #include "admin.h"
 #include "clean.h"
 #include "conf.h"
+#include "pixel.h"
 #include "reclean.h"
 #include "supervisor.h"
 #include "trackers.h"
@@ -28,16 +29,18 @@ static const char jm_usage[] =
     "       junkmaild [-c FILE] key COMMAND      and their keys\n"
     "       junkmaild [-c FILE] reclean [--dry-run] [--account ID]\n"
     "                                            clean stored mail anew\n"
-    "       junkmaild [-c FILE] --clean [--html] clean the mail on standard\n"
+    "       junkmaild [-c FILE] --clean [--html] [--explain]\n"
+    "                                            clean the mail on standard\n"
     "                                            input: JSON, or the page\n"
     "       junkmaild -V                         print the version\n"
     "\n"
     "FILE is " JM_CONF " unless given.\n";
 
-enum { JM_OPT_CLEAN = 256, JM_OPT_HTML };
+enum { JM_OPT_CLEAN = 256, JM_OPT_EXPLAIN, JM_OPT_HTML };
 
 static const struct option jm_options[] = {
     { "clean", no_argument, NULL, JM_OPT_CLEAN },
+    { "explain", no_argument, NULL, JM_OPT_EXPLAIN },
     { "html", no_argument, NULL, JM_OPT_HTML },
     { NULL, 0, NULL, 0 },
 };
@@ -76,12 +79,12 @@ jm_clean_command(const char *path, int html)
 int
 main(int argc, char **argv)
 {
-    int         option, test, clean, html;
+    int         option, test, clean, html, explain;
     jm_conf_t   conf;
     const char *path;
 
     path = NULL;
-    test = clean = html = 0;
+    test = clean = html = explain = 0;
 
     /* `+`: the options of a command are the command's. */
 
@@ -96,6 +99,10 @@ main(int argc, char **argv)
             break;
         case JM_OPT_CLEAN:
             clean = 1;
+            break;
+        case JM_OPT_EXPLAIN:
+            explain = 1;
+            jm_pixel_explain();
             break;
         case JM_OPT_HTML:
             html = 1;
@@ -114,7 +121,7 @@ main(int argc, char **argv)
     argc -= optind;
     argv += optind;
 
-    if (html > clean || clean + test + (argc != 0) > 1
+    if (html > clean || explain > clean || clean + test + (argc != 0) > 1
         || (argc != 0 && strcmp(argv[0], "domain") != 0
             && strcmp(argv[0], "account") != 0 && strcmp(argv[0], "key") != 0
             && strcmp(argv[0], "reclean") != 0))

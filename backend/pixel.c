@@ -4,6 +4,7 @@
 
 #include "pixel.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #define JM_PIXEL_TRACKER 60
@@ -98,16 +99,38 @@ static const int jm_pixel_nlogn[JM_PIXEL_RUN + 1] = {
 };
 
 
-const char *
-jm_pixel_sign(unsigned n, int *weight)
+static int jm_pixel_explained;
+
+
+void
+jm_pixel_explain(void)
 {
-    if (n >= JM_PIXEL_SIGNS) {
-        return NULL;
+    jm_pixel_explained = 1;
+}
+
+
+static void
+jm_pixel_tell(const jm_pixel_t *pixel, const jm_url_t *url)
+{
+    size_t i;
+
+    fprintf(stderr, "%d %.*s:", pixel->score, (int) url->href.len,
+            url->href.data);
+
+    for (i = 0; i < JM_PIXEL_SIGNS; i++) {
+        if (pixel->signs & UINT32_C(1) << i) {
+            fprintf(stderr, " %s (%d),", jm_pixel_signs[i].name,
+                    jm_pixel_signs[i].weight);
+        }
     }
 
-    *weight = jm_pixel_signs[n].weight;
+    if (pixel->rule != NULL) {
+        fprintf(stderr, " row of %s by %s",
+                pixel->rule->vendor == NULL ? "nobody" : pixel->rule->vendor,
+                pixel->rule->source);
+    }
 
-    return jm_pixel_signs[n].name;
+    fputc('\n', stderr);
 }
 
 
@@ -513,5 +536,9 @@ jm_pixel_judge(jm_pixel_t *pixel, const jm_pixel_look_t *look,
 
     } else if (pixel->score >= JM_PIXEL_MAYBE) {
         pixel->is = JM_PIXEL_POSSIBLE;
+    }
+
+    if (jm_pixel_explained) {
+        jm_pixel_tell(pixel, url);
     }
 }

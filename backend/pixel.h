@@ -43,7 +43,7 @@ typedef struct {
 void jm_pixel_judge(jm_pixel_t *pixel, const jm_pixel_look_t *look,
                     const jm_url_t *url, const jm_sender_t *sender);
 
-/* The name of sign `n` and what it weighs; NULL past the last. */
-const char *jm_pixel_sign(unsigned n, int *weight);
+/* From now on each judgement is told on stderr, with its signs. */
+void jm_pixel_explain(void);
 
 #endif /* JM_PIXEL_H */

@@ -69,6 +69,12 @@ is($email->{trackersText}, '1 tracker removed: Acme', 'and says so');
 is_deeply([map { $_->{url} } @{$email->{remoteImages}}],
           ['https://px.other.example/logo.png'], 'the other image stays');
 
+($rc, $out) = run('--clean --explain');
+like($out, qr{^\d+ https://px\.acme\.example/logo\.png: known tracker \(100\),.* large enough to see \(-60\),.* row of Acme by us$}m,
+    '--explain says why');
+($rc) = run('--explain');
+is($rc, 2, 'and is for --clean alone');
+
 # The same in the daemon.
 my $jm = JunkMail::Test->new(conf => "trackers $dir/rows.tsv;");
 my $account = $jm->account;
