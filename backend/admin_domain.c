@@ -55,8 +55,7 @@ static int  jm_admin_rest(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_patterns(const char *text, jm_admin_record_t *d);
 static int  jm_admin_pattern(jm_str_t pattern, u_char *out, size_t *len);
 static int  jm_admin_hold(jm_admin_t *admin, const jm_admin_record_t *d,
-                          const char *alias, const char *account,
-                          jm_admin_target_t *target);
+                          const char *alias, jm_admin_target_t *target);
 static int  jm_admin_give_back(jm_admin_t *admin, const jm_admin_target_t *old,
                                const jm_admin_target_t *now);
 static int  jm_admin_write(jm_admin_t *admin, const jm_admin_record_t *d);
@@ -329,7 +328,12 @@ jm_admin_change(jm_admin_t *admin, jm_admin_record_t *d)
 
     old = *d;
 
+    /* Nothing is written before everything is known to be right. */
+
     if (jm_admin_home(admin, d) != 0 || jm_admin_policy(admin, d) != 0
+        || jm_admin_hold(admin, d, "postmaster", &d->postmaster) != 0
+        || jm_admin_hold(admin, d, "abuse", &d->abuse) != 0
+        || jm_admin_hold(admin, d, "*", &d->rest) != 0
         || jm_admin_write(admin, d) != 0
         || jm_admin_give_back(admin, &old.postmaster, &d->postmaster) != 0
         || jm_admin_give_back(admin, &old.abuse, &d->abuse) != 0
@@ -379,11 +383,8 @@ jm_admin_home(jm_admin_t *admin, jm_admin_record_t *d)
     }
 
     if (rc == 0) {
-        rc = jm_admin_hold(admin, d, "postmaster", account, &d->postmaster);
-    }
-
-    if (rc == 0) {
-        rc = jm_admin_hold(admin, d, "abuse", account, &d->abuse);
+        memcpy(d->postmaster.account, account, sizeof(account));
+        memcpy(d->abuse.account, account, sizeof(account));
     }
 
     return rc;
@@ -457,7 +458,9 @@ jm_admin_rest(jm_admin_t *admin, jm_admin_record_t *d)
         return 1;
     }
 
-    return jm_admin_hold(admin, d, "*", account, &d->rest);
+    memcpy(d->rest.account, account, sizeof(account));
+
+    return 0;
 }
 
 
@@ -536,14 +539,19 @@ jm_admin_pattern(jm_str_t pattern, u_char *out, size_t *len)
 }
 
 
-/* Sees to it that the account has <alias>@<domain>, and that it is `target`.
- */
+/* Sees to it that the target's account, if it has one, has <alias>@<domain>,
+   and that this is the target. */
+
 static int
 jm_admin_hold(jm_admin_t *admin, const jm_admin_record_t *d, const char *alias,
-              const char *account, jm_admin_target_t *target)
+              jm_admin_target_t *target)
 {
     char             id[JM_UUID_LEN + 1];
     jm_store_reply_t reply;
+
+    if (target->account[0] == '\0') {
+        return 0;
+    }
 
     if (jm_uuid7(jm_now_ms(), id) != 0) {
         return jm_admin_fail("no random numbers: %s", strerror(errno));
@@ -551,7 +559,7 @@ jm_admin_hold(jm_admin_t *admin, const jm_admin_record_t *d, const char *alias,
 
     if (jm_store_call(admin->store, &reply,
                       "FCALL jm_address_hold 1 " JM_KEY_ACCOUNT " %s %s@%s %s",
-                      account, id, alias, d->name, alias)
+                      target->account, id, alias, d->name, alias)
         != JM_STORE_OK)
     {
         return jm_admin_store_failed(admin);
@@ -562,7 +570,6 @@ jm_admin_hold(jm_admin_t *admin, const jm_admin_record_t *d, const char *alias,
                              reply.values[0].text.data);
     }
 
-    memmove(target->account, account, JM_ACCOUNT_LEN + 1);
     jm_admin_value(&reply, 1, target->id, sizeof(target->id));
 
     return 0;

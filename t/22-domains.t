@@ -255,6 +255,13 @@ subtest 'postmaster and abuse' => sub {
     like(command("domain set junkmail.test --postmaster " . 'x' x 22),
         qr/^1 .*no account/s, 'a home that is none');
     arrives('abuse@junkmail.test', $me, 'abuse@junkmail.test');
+
+    my $held = $redis->cmd('HGET', "jm:{$other->{id}}", 'held') // 0;
+    like(command("domain $_ --postmaster $other->{id}"), qr/^1 /, $_)
+        for 'set junkmail.test --policy pattern', 'add bad.test --policy open',
+        'set all.test --catch-all ' . 'x' x 22;
+    is($redis->cmd('HGET', "jm:{$other->{id}}", 'held') // 0, $held,
+        'a command that fails holds nothing');
 };
 
 
