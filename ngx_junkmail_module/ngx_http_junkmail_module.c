@@ -77,6 +77,8 @@ static const ngx_http_junkmail_route_t ngx_http_junkmail_routes[] = {
       ngx_junkmail_api_email_list },
     { NGX_HTTP_PATCH, "emails", NGX_HTTP_JUNKMAIL_BODY, "ADDRESS_NOT_FOUND",
       ngx_junkmail_api_email_update_many },
+    { NGX_HTTP_GET, "emails/wait", 0, "ADDRESS_NOT_FOUND",
+      ngx_junkmail_api_email_wait },
     { NGX_HTTP_GET, "emails/:", 0, "EMAIL_NOT_FOUND",
       ngx_junkmail_api_email_get },
     { NGX_HTTP_PATCH, "emails/:", NGX_HTTP_JUNKMAIL_BODY, "EMAIL_NOT_FOUND",

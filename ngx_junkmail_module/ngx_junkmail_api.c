@@ -11,14 +11,17 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "jm_fold.h"
 #include "jm_id.h"
 #include "jm_schema.h"
+#include "jm_utf8.h"
 #include "ngx_junkmail_api.h"
 
 
 #define NGX_JUNKMAIL_API_ARGS       128
 #define NGX_JUNKMAIL_API_LIMIT_MAX  100
 #define NGX_JUNKMAIL_API_OFFSET_MAX 1000000
+#define NGX_JUNKMAIL_API_SOUGHT     200 /* bytes of what is sought */
 
 
 typedef struct {
@@ -494,6 +497,44 @@ ngx_junkmail_api_arg(ngx_http_request_t *r, const char *name, ngx_str_t *out)
 
     out->data = raw.data;
     out->len = dst - raw.data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_junkmail_api_arg_folded(ngx_http_request_t *r, const char *name,
+                            ngx_str_t *out)
+{
+    u_char   *folded, *p, *end;
+    size_t    n;
+    uint32_t  cp;
+    ngx_str_t text;
+
+    if (ngx_junkmail_api_arg(r, name, &text) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (text.len > NGX_JUNKMAIL_API_SOUGHT) {
+        return NGX_ERROR;
+    }
+
+    end = text.data + text.len;
+
+    for (p = text.data; p < end; p += n) {
+        n = jm_utf8_decode(p, end, &cp);
+        if (n == 0 || cp == 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    folded = ngx_pnalloc(r->pool, text.len + 1);
+    if (folded == NULL) {
+        return NGX_ERROR;
+    }
+
+    out->data = folded;
+    out->len = jm_fold((jm_str_t){ text.data, text.len }, folded, text.len);
 
     return NGX_OK;
 }

@@ -96,11 +96,14 @@ ngx_str_t ngx_junkmail_api_id(ngx_str_t *text);
 int64_t ngx_junkmail_api_now(void);
 
 /*
- * Query arguments, unescaped.  NGX_OK; NGX_DECLINED: absent, `out` unchanged;
- * NGX_ERROR: of the wrong form.
+ * Query arguments, unescaped; `folded` as jm_fold() does, of UTF-8 and at most
+ * 200 bytes.  NGX_OK; NGX_DECLINED: absent, `out` unchanged; NGX_ERROR: of the
+ * wrong form.
  */
 ngx_int_t ngx_junkmail_api_arg(ngx_http_request_t *r, const char *name,
                                ngx_str_t *out);
+ngx_int_t ngx_junkmail_api_arg_folded(ngx_http_request_t *r, const char *name,
+                                      ngx_str_t *out);
 ngx_int_t ngx_junkmail_api_arg_number(ngx_http_request_t *r, const char *name,
                                       ngx_int_t max, ngx_int_t *out);
 ngx_int_t ngx_junkmail_api_arg_flag(ngx_http_request_t *r, const char *name,
@@ -210,6 +213,15 @@ ngx_int_t ngx_junkmail_api_email_list(ngx_http_request_t      *r,
                                       ngx_http_junkmail_ctx_t *ctx);
 ngx_int_t ngx_junkmail_api_email_get(ngx_http_request_t      *r,
                                      ngx_http_junkmail_ctx_t *ctx);
+
+/* Asks for the email of ctx->arg[0], and answers with it.  NGX_OK or
+ * NGX_ERROR, as ngx_junkmail_api_read(). */
+ngx_int_t ngx_junkmail_api_email_ask(ngx_http_request_t      *r,
+                                     ngx_http_junkmail_ctx_t *ctx);
+
+/* ngx_junkmail_api_wait.c */
+ngx_int_t ngx_junkmail_api_email_wait(ngx_http_request_t      *r,
+                                      ngx_http_junkmail_ctx_t *ctx);
 
 /* ngx_junkmail_api_change.c */
 ngx_int_t ngx_junkmail_api_email_update(ngx_http_request_t      *r,

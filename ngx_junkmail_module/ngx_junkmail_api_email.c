@@ -10,16 +10,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "jm_fold.h"
 #include "jm_gzip.h"
 #include "jm_id.h"
 #include "jm_schema.h"
-#include "jm_utf8.h"
 #include "ngx_junkmail_api.h"
 
 
-#define NGX_JUNKMAIL_API_EMAILS    50  /* the default limit */
-#define NGX_JUNKMAIL_API_QUERY_MAX 200 /* bytes of `q` */
+#define NGX_JUNKMAIL_API_EMAILS 50 /* the default limit */
 
 /* After the head of an item whose bodies did not come along. */
 #define NGX_JUNKMAIL_API_OMITTED                                              \
@@ -50,8 +47,6 @@ static const char *ngx_junkmail_query_read(ngx_http_request_t   *r,
 static ngx_int_t ngx_junkmail_query_choice(ngx_http_request_t *r,
                                            const char *name, const char *no,
                                            const char *yes, ngx_flag_t *out);
-static ngx_int_t ngx_junkmail_query_words(ngx_http_request_t *r,
-                                          ngx_str_t          *words);
 
 static void ngx_junkmail_email_listed(ngx_http_request_t      *r,
                                       ngx_http_junkmail_ctx_t *ctx,
@@ -193,7 +188,8 @@ ngx_junkmail_query_read(ngx_http_request_t *r, ngx_junkmail_query_t *q)
         return "fields";
     }
 
-    return ngx_junkmail_query_words(r, &q->words) == NGX_OK ? NULL : "q";
+    return ngx_junkmail_api_arg_folded(r, "q", &q->words) == NGX_ERROR ? "q"
+                                                                       : NULL;
 }
 
 
@@ -215,45 +211,6 @@ ngx_junkmail_query_choice(ngx_http_request_t *r, const char *name,
                        && ngx_memcmp(text.data, no, text.len) == 0)
                ? NGX_OK
                : NGX_ERROR;
-}
-
-
-/* Folded as the search line was at delivery. */
-
-static ngx_int_t
-ngx_junkmail_query_words(ngx_http_request_t *r, ngx_str_t *words)
-{
-    u_char   *folded, *p, *end;
-    size_t    n;
-    uint32_t  cp;
-    ngx_str_t text;
-
-    if (ngx_junkmail_api_arg(r, "q", &text) != NGX_OK) {
-        return NGX_OK;
-    }
-
-    if (text.len > NGX_JUNKMAIL_API_QUERY_MAX) {
-        return NGX_ERROR;
-    }
-
-    end = text.data + text.len;
-
-    for (p = text.data; p < end; p += n) {
-        n = jm_utf8_decode(p, end, &cp);
-        if (n == 0 || cp == 0) {
-            return NGX_ERROR;
-        }
-    }
-
-    folded = ngx_pnalloc(r->pool, text.len + 1);
-    if (folded == NULL) {
-        return NGX_ERROR;
-    }
-
-    words->data = folded;
-    words->len = jm_fold((jm_str_t){ text.data, text.len }, folded, text.len);
-
-    return NGX_OK;
 }
 
 
@@ -423,13 +380,19 @@ ngx_junkmail_email_inline(ngx_str_t *blob, jm_gzip_piece_t *piece)
 ngx_int_t
 ngx_junkmail_api_email_get(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
+    return ngx_junkmail_api_wait_read(r, ngx_junkmail_api_email_ask(r, ctx));
+}
+
+
+ngx_int_t
+ngx_junkmail_api_email_ask(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
+{
     ngx_str_t argv[1];
 
     argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
 
-    return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_email_got, "jm_email_get", 1,
-                                 argv));
+    return ngx_junkmail_api_read(r, ngx_junkmail_email_got, "jm_email_get", 1,
+                                 argv);
 }
 
 

@@ -24,7 +24,6 @@
 #define NGX_JUNKMAIL_PUSH_PER_KEY   10
 #define NGX_JUNKMAIL_PUSH_PER_IP    50 /* IPv6: per /64 */
 #define NGX_JUNKMAIL_PUSH_ADDRESSES 100
-#define NGX_JUNKMAIL_PUSH_RETRY     30 /* s, when there is no place */
 
 #define NGX_JUNKMAIL_PUSH_BEARER "bearer."
 
@@ -84,9 +83,6 @@ static void ngx_junkmail_push_answer(void *data, redisReply *reply);
 static ngx_int_t ngx_junkmail_push_opened(ngx_junkmail_push_t *p,
                                           redisReply          *reply,
                                           const char         **error);
-
-static ngx_int_t ngx_junkmail_push_take_places(ngx_http_request_t  *r,
-                                               ngx_junkmail_push_t *p);
 
 static ngx_junkmail_event_t *ngx_junkmail_push_accept(ngx_http_request_t  *r,
                                                       ngx_junkmail_push_t *p);
@@ -499,7 +495,7 @@ ngx_junkmail_push_answer(void *data, redisReply *reply)
         return;
     }
 
-    if (ngx_junkmail_push_take_places(r, p) != NGX_OK) {
+    if (ngx_junkmail_push_take_places(r, p->place) != NGX_OK) {
         ngx_memzero(&rate, sizeof(ngx_junkmail_rate_t));
         rate.reset = ngx_time() + NGX_JUNKMAIL_PUSH_RETRY;
 
@@ -573,8 +569,8 @@ ngx_junkmail_push_opened(ngx_junkmail_push_t *p, redisReply *reply,
 }
 
 
-static ngx_int_t
-ngx_junkmail_push_take_places(ngx_http_request_t *r, ngx_junkmail_push_t *p)
+ngx_int_t
+ngx_junkmail_push_take_places(ngx_http_request_t *r, uint32_t *place)
 {
     u_char    text[sizeof("push key ") + JM_HASH_LEN];
     u_char    net[sizeof("push net ") + NGX_JUNKMAIL_CLIENT_ID], *last;
@@ -586,7 +582,7 @@ ngx_junkmail_push_take_places(ngx_http_request_t *r, ngx_junkmail_push_t *p)
     id.data = text;
     id.len = ngx_sprintf(text, "push key %V", &ctx->keyhash) - text;
 
-    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_KEY, &p->place[0])
+    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_KEY, &place[0])
         != NGX_OK)
     {
         return NGX_BUSY;
@@ -598,10 +594,10 @@ ngx_junkmail_push_take_places(ngx_http_request_t *r, ngx_junkmail_push_t *p)
     id.data = net;
     id.len = last - net;
 
-    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_IP, &p->place[1])
+    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_IP, &place[1])
         != NGX_OK)
     {
-        ngx_junkmail_place_release(p->place[0]);
+        ngx_junkmail_place_release(place[0]);
         return NGX_BUSY;
     }
 

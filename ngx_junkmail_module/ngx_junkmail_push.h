@@ -41,6 +41,16 @@ ngx_int_t ngx_junkmail_websocket_start(ngx_http_request_t  *r,
                                        ngx_junkmail_push_t *p);
 
 /*
+ * Takes the two places of a listener, of its key and of its client's address,
+ * for ngx_junkmail_place_release() to pay back: NGX_OK.  NGX_BUSY: one has no
+ * more, and none is taken.
+ */
+ngx_int_t ngx_junkmail_push_take_places(ngx_http_request_t *r,
+                                        uint32_t           *place);
+
+#define NGX_JUNKMAIL_PUSH_RETRY 30 /* s, when there is no place */
+
+/*
  * Logs and frees the request and the buffers of its header, as after the last
  * request of a keep-alive connection; the connection lives on without them.
  */

@@ -928,6 +928,7 @@ my %call  = (
         id(911), id(30), 'search', '"id":1', blob('d')
     ],
     jm_email_list => [$K, $KEY, id(30), 'inbox', 9, 0, id(999), 1, 'secret'],
+    jm_email_after => [$K, $KEY, id(30), id(1)],
     jm_email_get  => [$K, $KEY, id(900)],
     jm_email_part => [$K, $KEY, id(900), 'att', 1, 0, 9],
     jm_view_create => [$K, $KEY, id(900), $KEY],

@@ -103,6 +103,7 @@ my %work = (
         [ro('jm_rcpt_check', $K, id(10))],
         [ro('jm_email_list', $K, $H, '', 'inbox', 9, 0, '', 1, '')],
         [ro('jm_email_list', $K, $H, '', 'inbox', 9, 0, '', 1, 's')],
+        [ro('jm_email_after', $K, $H, id(10), id(1))],
         [ro('jm_email_get', $K, $H, id(101))],
         (map { [ro('jm_email_part', $K, $H, id(101), $_, 1, 0, 9)] }
             qw(html raw att)),

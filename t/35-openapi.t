@@ -217,7 +217,7 @@ for my $what (sort keys %described) {
     my $open = $op->{security} && !@{ $op->{security} };
     my @key = $open ? () : (key => $me->{key});
 
-    next if $what =~ m{ /(events|accounts/me)$};
+    next if $what =~ m{ /(events|accounts/me|emails/wait)$};
 
     # Parameters: none, each, all together.
     my @query = map { "$_->{name}="
@@ -278,6 +278,14 @@ is(try('get /emails/{id}', "/emails/$id", 'not modified', key => $me->{key},
 is(try('get /emails/{id}/attachments/{n}', "/emails/$id/attachments/1",
     'a range', key => $me->{key}, headers => { Range => 'bytes=90-' })
     ->{status}, 416, 'a bad range');
+
+# Waiting.
+
+for my $query ('timeout=1&subject=nowhere', 'timeout=0',
+    'after=00000000-0000-7000-8000-000000000000', 'address_id=x')
+{
+    try('get /emails/wait', "/emails/wait?$query", $query, key => $me->{key});
+}
 
 # Events.
 

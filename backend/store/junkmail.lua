@@ -2558,6 +2558,40 @@ define_api('jm_log_open', {'no-writes'}, 'emails:read', {'cursor', 'uuid*'},
     log_open)
 
 
+-- What came in after an email, oldest first, and where the log is now, so that
+-- whoever waits for more misses nothing in between.
+local function email_after(account, address_id, after)
+    local read = mail_reader(account, now())
+    local where = address_id == '' and 'all' or address_id
+    local reply = {'OK', newest(key(account, 'log'))}
+
+    if address_id ~= '' and not is_listed(read_address(account, address_id))
+    then
+        return {'NOT_FOUND'}
+    end
+
+    local ids = after == '' and {}
+        or call('ZRANGE', index(account, where, 'inbox'), '(' .. after, '+',
+            'BYLEX', 'LIMIT', 0, NAMED)
+
+    for _, id in ipairs(ids) do
+        local mail = read(id)
+
+        if mail then
+            reply[#reply + 1] = '{' .. list_head(mail) .. '}'
+        end
+    end
+
+    return reply
+end
+
+
+-- key, address id or '', email id or '' -> OK, the log's newest entry, JSON of
+-- each (at most 100; without the id, of none) · NOT_FOUND (address)
+define_api('jm_email_after', {'no-writes'}, 'emails:read',
+    {'any_uuid', 'any_uuid'}, email_after)
+
+
 -- What is due ---------------------------------------------------------------
 
 -- member, when -> OK.  As ZADD, but also when Redis is full: what frees memory
