@@ -9,6 +9,7 @@
 #include "html_str.h"
 
 #define JM_RULES_MAX         8192
+#define JM_RULES_MAX_CHAIN   32 /* nobody can make all look-ups long ones */
 #define JM_RULES_MAX_CLASSES 16
 
 struct jm_rule_s {
@@ -36,7 +37,7 @@ jm_css_rules_same(const jm_css_key_t *a, const jm_css_key_t *b)
 }
 
 
-/* FNV-1a.  Chains a mail could build are no longer than JM_RULES_MAX. */
+/* FNV-1a */
 static size_t
 jm_css_rules_hash(const jm_css_key_t *key)
 {
@@ -75,14 +76,20 @@ jm_css_rules_get(const jm_css_rules_t *rules, const jm_css_key_t *key)
 static jm_rule_t *
 jm_css_rules_new(jm_css_rules_t *rules, const jm_css_key_t *key)
 {
-    size_t     hash;
+    size_t     hash, n;
     jm_rule_t *rule;
 
-    if (rules->n == JM_RULES_MAX) {
+    hash = jm_css_rules_hash(key);
+    n = 0;
+
+    for (rule = rules->bucket[hash]; rule != NULL; rule = rule->next) {
+        n++;
+    }
+
+    if (rules->n == JM_RULES_MAX || n == JM_RULES_MAX_CHAIN) {
         return NULL;
     }
 
-    hash = jm_css_rules_hash(key);
     rule = jm_arena_alloc(rules->arena, sizeof(jm_rule_t));
     rule->key = *key;
     rule->next = rules->bucket[hash];
@@ -130,7 +137,7 @@ jm_css_rules_add(jm_css_rules_t *rules, const jm_css_keys_t *keys,
         }
 
         if (rule == NULL) {
-            return;
+            continue;
         }
 
         target = sometimes ? &rule->sometimes : &rule->always;

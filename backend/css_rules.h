@@ -12,7 +12,7 @@
 #include "css_look.h"
 #include "css_selector.h"
 
-#define JM_RULES_BUCKETS 1024
+#define JM_RULES_BUCKETS 4096
 
 typedef struct jm_rule_s jm_rule_t;
 
