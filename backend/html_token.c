@@ -59,6 +59,40 @@ jm_is_alnum(u_char c)
 }
 
 
+/* Noncharacters are for a program's own use, never in a text. */
+static int
+jm_is_noncharacter(uint32_t c)
+{
+    return (c & 0xFFFE) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF);
+}
+
+
+/* The first byte from `p` on that is not plain: not ASCII, NUL or CR. */
+static const u_char *
+jm_html_skip_plain(const u_char *p, const u_char *end)
+{
+    uint64_t word, cr;
+
+    static const uint64_t ones = 0x0101010101010101;
+
+    for (/* void */; end - p >= 8; p += 8) {
+        memcpy(&word, p, 8);
+        cr = word ^ (ones * '\r');
+
+        /* a high bit, or a byte that borrows one: NUL, CR */
+        if ((word | (word - ones) | (cr - ones)) & (ones * 0x80)) {
+            break;
+        }
+    }
+
+    while (p < end && *p != '\0' && *p != '\r' && *p < 0x80) {
+        p++;
+    }
+
+    return p;
+}
+
+
 jm_str_t
 jm_html_preprocess(jm_arena_t *arena, jm_str_t source)
 {
@@ -72,15 +106,10 @@ jm_html_preprocess(jm_arena_t *arena, jm_str_t source)
     start = p;
     jm_buf_init(&buf, arena, SIZE_MAX);
 
-    while (p < end) {
-        if (*p != '\0' && *p != '\r' && *p < 0x80) {
-            p++;
-            continue;
-        }
+    while ((p = jm_html_skip_plain(p, end)) < end) {
+        len = (*p < 0x80) ? 0 : jm_utf8_decode(p, end, &c);
 
-        len = (*p == '\0' || *p == '\r') ? 0 : jm_utf8_decode(p, end, &c);
-
-        if (len != 0) {
+        if (len != 0 && !jm_is_noncharacter(c)) {
             p += len;
             continue;
         }
@@ -95,16 +124,14 @@ jm_html_preprocess(jm_arena_t *arena, jm_str_t source)
 
         if (*p == '\r') {
             jm_buf_addc(&buf, '\n');
-
-            if (p + 1 < end && p[1] == '\n') {
-                p++;
-            }
+            len = (p + 1 < end && p[1] == '\n') ? 2 : 1;
 
         } else {
             jm_buf_add(&buf, "\xEF\xBF\xBD", 3);
         }
 
-        start = ++p;
+        p += (len == 0) ? 1 : len;
+        start = p;
     }
 
     if (buf.size == 0) {
@@ -159,7 +186,9 @@ jm_reference_number(const u_char *p, const u_char *end, uint32_t *number)
         n = jm_c1_references[n - 0x80];
     }
 
-    if (n == 0 || n > 0x10FFFF || (n >= 0xD800 && n <= 0xDFFF)) {
+    if (n == 0 || n > 0x10FFFF || (n >= 0xD800 && n <= 0xDFFF)
+        || jm_is_noncharacter(n))
+    {
         n = 0xFFFD;
     }
 

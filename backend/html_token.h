@@ -76,7 +76,10 @@ void jm_tokenizer_content(jm_tokenizer_t *t, jm_content_t content,
 /* The value of a token's attribute, NULL if it has none of the name. */
 const jm_str_t *jm_token_find(const jm_token_t *token, const char *name);
 
-/* Bytes that are not UTF-8, and NUL, become U+FFFD; CR and CRLF become LF. */
+/*
+ * Bytes that are not UTF-8, NUL and noncharacters become U+FFFD; CR and CRLF
+ * become LF.
+ */
 jm_str_t jm_html_preprocess(jm_arena_t *arena, jm_str_t source);
 
 #endif /* JM_HTML_TOKEN_H */

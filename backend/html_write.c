@@ -32,9 +32,16 @@ jm_write_room(jm_writer_t *w)
 }
 
 
-/* What stands for a byte; NULL: itself. */
+/* Bytes that are not written as they are: 1 in attributes, 2 in text, too. */
+static const u_char jm_write_special[256] = {
+    [0 ... 8] = 2, [11 ... 31] = 2, ['&'] = 2,  ['<'] = 2,
+    ['>'] = 2,     ['"'] = 1,       ['\''] = 1, ['`'] = 1,
+};
+
+
+/* What stands for such a byte. */
 static const char *
-jm_write_escape(u_char c, int attribute)
+jm_write_escape(u_char c)
 {
     switch (c) {
 
@@ -48,13 +55,13 @@ jm_write_escape(u_char c, int attribute)
         return "&gt;";
 
     case '"':
-        return attribute ? "&quot;" : NULL;
+        return "&quot;";
 
     case '\'':
-        return attribute ? "&#39;" : NULL;
+        return "&#39;";
 
     case '`':
-        return attribute ? "&#96;" : NULL;
+        return "&#96;";
 
     case '\r':
         return "\n";
@@ -62,12 +69,8 @@ jm_write_escape(u_char c, int attribute)
     case '\f':
         return " ";
 
-    case '\t':
-    case '\n':
-        return NULL;
-
     default:
-        return c < ' ' ? "\xEF\xBF\xBD" : NULL;
+        return "\xEF\xBF\xBD";
     }
 }
 
@@ -75,21 +78,20 @@ jm_write_escape(u_char c, int attribute)
 void
 jm_write_escaped(jm_writer_t *w, jm_str_t str, int attribute)
 {
-    size_t      i, start;
-    const char *escape;
+    u_char special;
+    size_t i, start;
 
     if (str.len == 0) {
         return;
     }
 
+    special = attribute ? 1 : 2;
     start = 0;
 
     for (i = 0; i < str.len; i++) {
-        escape = jm_write_escape(str.data[i], attribute);
-
-        if (escape != NULL) {
+        if (jm_write_special[str.data[i]] >= special) {
             jm_buf_add(&w->html, str.data + start, i - start);
-            jm_buf_adds(&w->html, escape);
+            jm_buf_adds(&w->html, jm_write_escape(str.data[i]));
             start = i + 1;
         }
     }

@@ -235,7 +235,8 @@ test_references(void **state)
           "\xE2\x82\xAC\xE2\x80\xA6\xE2\x80\x98\xC5\xB8" },
         { "&#129;", "\xC2\x81" },
         { "&#13;&#10;", "\r\n" },
-        { "&#x10FFFF;", "\xF4\x8F\xBF\xBF" },
+        { "&#x10FFFD;&#xFFFE;&#x1FFFF;&#xFDD0;",
+          "\xF4\x8F\xBF\xBD" FFFD FFFD FFFD },
         { "<a b='&lt;&copy;&copy'>", "<a b=\"<\xC2\xA9\xC2\xA9\">" },
         { "<a b=&copy=1&copyx&copy1>", "<a b=\"&copy=1&copyx&copy1\">" },
         { "<a b='&copy;=1&copy &not-'>",
@@ -325,6 +326,9 @@ test_bytes(void **state)
         { "\xC3(", FFFD "(" },
         { "a\r\nb\rc\n\rd", "a\nb\nc\n\nd" },
         { "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80" },
+        { "a\xEF\xBF\xBE\xF0\x9F\xBF\xBF\xEF\xB7\x90z",
+          "a" FFFD FFFD FFFD "z" },
+        { "0123456\r89abcdef\r\n\xC3\xA9", "0123456\n89abcdef\n\xC3\xA9" },
     };
 
     CHECK(cases, JM_CONTENT_DATA, "");
