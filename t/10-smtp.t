@@ -43,13 +43,6 @@ sub dialogue
     }
 }
 
-sub session
-{
-    my $s = $jm->smtp;
-    $s->cmd('EHLO client.example');
-    return $s;
-}
-
 subtest '1, 4, 5, 6: greeting, EHLO, HELO' => sub {
     my $s = $jm->smtp;
     is($s->banner, "220 mx.junkmail.test ESMTP JunkMail\r\n", 'banner');
@@ -92,7 +85,7 @@ subtest '11: sequence' => sub {
         "RCPT TO:<$to>"  => '503 5\.5\.1',
     );
 
-    $s = session();
+    $s = $jm->session();
     dialogue($s,
         'MAIL FROM:<>'          => '250 2\.1\.0',
         "RCPT TO:<$to>"         => '250 2\.1\.5',
@@ -107,7 +100,7 @@ subtest '11: sequence' => sub {
 };
 
 subtest '6, 31: other verbs' => sub {
-    dialogue(session(),
+    dialogue($jm->session(),
         'NOOP whatever  '  => '250 2\.0\.0',
         'noop'             => '250 2\.0\.0',
         'RSET x'           => '501 5\.5\.4',
@@ -120,7 +113,7 @@ subtest '6, 31: other verbs' => sub {
         'AUTH PLAIN'       => '502 5\.5\.1',
         'ETRN x'           => '502 5\.5\.1',
     );
-    dialogue(session(),
+    dialogue($jm->session(),
         'WHAT'             => '500 5\.5\.1',
         ''                 => '500 5\.5\.1',
         ' NOOP'            => '500 5\.5\.1',
@@ -158,7 +151,7 @@ subtest '7, 8, 12, 14, 23, 29: MAIL' => sub {
         'MAIL'                                    => '501 5\.5\.4',
     );
     while (my ($line, $expected) = splice @cases, 0, 2) {
-        dialogue(session(), $line => $expected);
+        dialogue($jm->session(), $line => $expected);
     }
 };
 
@@ -176,7 +169,7 @@ subtest '7, 8, 9, 15: RCPT' => sub {
     $redis->cmd('HSET', 'jm:{' . substr($full->{key}, 8, 22) . '}',
         maxEmails => 0);
 
-    my $s = session();
+    my $s = $jm->session();
     dialogue($s,
         'MAIL FROM:<a@b.example>'               => '250',
         "RCPT TO:<$to>"                         => '250 2\.1\.5',
@@ -195,7 +188,7 @@ subtest '7, 8, 9, 15: RCPT' => sub {
         'RCPT TO:<a%foreign.example@junkmail.test>' => '550 5\.1\.1',
     );
 
-    $s = session();
+    $s = $jm->session();
     dialogue($s,
         'MAIL FROM:<a@b.example>'                => '250',
         'RCPT TO:<>'                             => '501 5\.1\.3',
@@ -214,7 +207,7 @@ subtest '7, 8, 9, 15: RCPT' => sub {
 };
 
 subtest '24: pipelining' => sub {
-    my $s = session();
+    my $s = $jm->session();
     my $group = "RSET\r\nMAIL FROM:<a\@b.example>\r\n"
         . "RCPT TO:<$to>\r\nRCPT TO:<no\@junkmail.test>\r\n"
         . "RCPT TO:<$to>\r\nNOOP\r\nBOGUS\r\nDATA\r\n";
@@ -246,7 +239,7 @@ subtest '24: pipelining' => sub {
        'octet by octet');
 
     # A client that sends much and reads late gets every reply.
-    $s = session();
+    $s = $jm->session();
     my $n = 80;
     $s->send("NOOP\r\n" x $n);
     sleep 0.2;
@@ -254,7 +247,7 @@ subtest '24: pipelining' => sub {
 };
 
 subtest '25: STARTTLS' => sub {
-    my $s = session();
+    my $s = $jm->session();
     dialogue($s, 'STARTTLS now' => '501 5\.5\.4');
     is($s->starttls, "220 2.0.0 Ready to start TLS\r\n", 'ready for TLS');
 
@@ -278,25 +271,25 @@ subtest '25: STARTTLS' => sub {
          qr/with ESMTPS \(TLSv1\.[23] [A-Z0-9_-]+\)\r\n/, 'trace names TLS');
 
     # The transaction from before TLS is forgotten.
-    $s = session();
+    $s = $jm->session();
     dialogue($s, 'MAIL FROM:<>' => '250');
     $s->starttls;
     $s->cmd('EHLO x');
     dialogue($s, "RCPT TO:<$to>" => '503', 'MAIL FROM:<>' => '250');
 
     # RFC 3207: what is pipelined behind STARTTLS is never run.
-    $s = session();
+    $s = $jm->session();
     $s->send("STARTTLS\r\nMAIL FROM:<evil\@b.example>\r\n");
     like($s->reply, qr/^554 5\.5\.1/, 'octets behind STARTTLS');
     ok($s->eof, 'and closed');
 
-    $s = session();
+    $s = $jm->session();
     like($s->cmd('STARTTLS'), qr/^220/, 'ready for TLS');
     $s->send("this is no TLS\r\n");
     sleep 0.2;
     ok($jm->smtp->banner, 'garbage as handshake harms nobody');
 
-    $s = session();
+    $s = $jm->session();
     $s->cmd('STARTTLS');
     $s->close;
 };
@@ -306,7 +299,7 @@ subtest '2, 10: strange clients' => sub {
     like($s->cmd('GET / HTTP/1.1'), qr/^554 5\.5\.1/, 'HTTP');
     ok($s->eof, 'closed');
 
-    $s = session();
+    $s = $jm->session();
     $s->send("POST / HTTP/1.1\r\nHost: x\r\n\r\nMAIL FROM:<>\r\n");
     like($s->reply, qr/^554/, 'POST');
     ok($s->eof, 'nothing behind it is run');
@@ -315,17 +308,17 @@ subtest '2, 10: strange clients' => sub {
     $s->send("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
     like($s->reply, qr/^554 5\.5\.1/, 'TLS without STARTTLS');
 
-    $s = session();
+    $s = $jm->session();
     $s->send("BDAT 1O LAST\r\nMAIL FROM:<>\r\n");
     like($s->reply, qr/^501 5\.5\.4/, 'BDAT of nobody knows how many octets');
     ok($s->eof, 'which are not run');
 
-    $s = session();
+    $s = $jm->session();
     $s->send("NOOP\nMAIL FROM:<>\r\n");
     like($s->reply, qr/^500 5\.5\.2/, 'bare LF');
     ok($s->eof, 'closed');
 
-    $s = session();
+    $s = $jm->session();
     dialogue($s,
         'NOOP ' . 'x' x 2041 => '250',
         'NOOP ' . 'x' x 2042 => '500 5\.5\.2',
@@ -337,7 +330,7 @@ subtest '2, 10: strange clients' => sub {
 
     $s = $jm->smtp;
     $s->close;
-    $s = session();
+    $s = $jm->session();
     $s->send('MAIL FR');
     $s->close;
     ok($jm->smtp->banner, 'clients that leave');
@@ -351,26 +344,26 @@ subtest '2, 10: strange clients' => sub {
 };
 
 subtest '13, 17, 30: limits' => sub {
-    my $s = session();
+    my $s = $jm->session();
     dialogue($s, ('BOGUS' => '500') x 7, 'BOGUS' => '421 4\.7\.0');
     ok($s->eof, 'closed after too many errors');
 
-    $s = session();
+    $s = $jm->session();
     dialogue($s, 'MAIL FROM:<>' => '250',
         ('RCPT TO:<no@junkmail.test>' => '550 5\.1\.1') x 7,
         'RCPT TO:<no@junkmail.test>' => '421 4\.7\.0');
 
-    $s = session();
+    $s = $jm->session();
     dialogue($s, ('MAIL FROM:<>' => '250', 'RSET' => '250') x 5,
         'MAIL FROM:<>' => '421 4\.7\.0');
 
-    $s = session();
+    $s = $jm->session();
     $s->send("NOOP\r\n" x 110);
     my @codes = map { substr $s->reply // '', 0, 3 } 1 .. 100;
     is($codes[98], 250, 'the 99th NOOP after EHLO');
     is($codes[99], 421, 'the 100th');
 
-    $s = session();
+    $s = $jm->session();
     $s->cmd('MAIL FROM:<>');
     $s->send("RCPT TO:<$to>\r\n" x 102);
     @codes = map { substr $s->reply, 0, 9 } 1 .. 102;
@@ -383,7 +376,7 @@ subtest '13, 17, 30: limits' => sub {
     my ($seen) = $lmtp->seen(1);
     is(scalar @{ $seen->{rcpt} }, 100, 'all of them');
 
-    $s = session();
+    $s = $jm->session();
     my $started = time();
     $s->send('NO');
     sleep 1;
@@ -422,17 +415,17 @@ subtest '10: lengths' => sub {
         "MAIL FROM:<$local\@$domain.$domain>" => '501 5\.1\.7',
     );
     while (my ($line, $expected) = splice @cases, 0, 2) {
-        dialogue(session(), $line => $expected);
+        dialogue($jm->session(), $line => $expected);
     }
 
     # A line may be 2,048 octets long: the path is far from its end.
-    dialogue(session(), 'MAIL FROM:<' . '@r.example,' x 100 . 'x' => '501',
+    dialogue($jm->session(), 'MAIL FROM:<' . '@r.example,' x 100 . 'x' => '501',
         'MAIL FROM:' . ' ' x 1500 . '<a@b.example> SIZE=00000000000000000100'
         . ' BODY=8BITMIME SMTPUTF8' => '250');
 };
 
 subtest '8: an address is what it says unquoted' => sub {
-    my $s = session();
+    my $s = $jm->session();
     dialogue($s,
         'MAIL FROM:<"q\\"u\\\\o>te @x"@b.example>'  => '250 2\.1\.0',
         'RCPT TO:<"some\\one"@junkmail.test>'       => '250 2\.1\.5',
@@ -472,7 +465,7 @@ subtest '2: clients that leave' => sub {
 };
 
 subtest 'Redis away' => sub {
-    my $s = session();
+    my $s = $jm->session();
     $s->cmd('MAIL FROM:<>');
     $redis->stop;
     dialogue($s, "RCPT TO:<$to>" => '451 4\.3\.0');

@@ -39,19 +39,6 @@ sub ready
     return 1;
 }
 
-sub session
-{
-    my (%opt) = @_;
-
-    my $s = $jm->smtp;
-    $s->cmd('EHLO client.example');
-    if ($opt{tls}) {
-        $s->starttls;
-        $s->cmd('EHLO client.example');
-    }
-    return $s;
-}
-
 # What reached the backend, without our trace header.
 sub stored
 {
@@ -93,7 +80,7 @@ subtest '16, 21: end of data' => sub {
     );
     for my $case (@cases) {
         my ($wire, $message, $name) = @$case;
-        my $s = session();
+        my $s = $jm->session();
         my ($reply, $stored) = deliver($s, $wire);
         like($reply, qr/^250 2\.0\.0/, "$name: accepted");
         is($stored, $message, "$name: its octets");
@@ -105,7 +92,7 @@ subtest '16, 24: split everywhere' => sub {
     my $message = "S: x\r\n\r\n.a\r\nb\r\n";
 
     for my $tls (0, 1) {
-        my $s   = session(tls => $tls);
+        my $s   = $jm->session(tls => $tls);
         my $bad = 0;
         for my $at (1 .. length($wire) - 1) {
             my ($reply, $stored) = deliver($s, substr($wire, 0, $at),
@@ -156,7 +143,7 @@ subtest '16, 19: refused' => sub {
     );
     for my $case (@cases) {
         my ($wire, $name) = @$case;
-        my $s = session();
+        my $s = $jm->session();
         my ($reply) = deliver($s, $wire);
         like($reply, qr/^550 5\.6\.11/, $name);
         like($s->cmd('NOOP'), qr/^250/, "$name: in step");
@@ -171,7 +158,7 @@ subtest '23: size' => sub {
     my $full = "S: x\r\n\r\n" . $line x int(($max - 8) / 1000);
     $full .= ('y' x ($max - length($full) - 2)) . "\r\n";
 
-    my $s = session();
+    my $s = $jm->session();
     my ($reply, $stored) = deliver($s, "$full.\r\n");
     like($reply, qr/^250/, 'a message of the maximum size');
     ok($stored eq $full, 'intact, by way of the spool file');
@@ -200,7 +187,7 @@ subtest '23: size' => sub {
 
 subtest '20: hops' => sub {
     my $hop = "Received: from x by y; z\r\n";
-    my $s = session();
+    my $s = $jm->session();
     my ($reply) = deliver($s, $hop x 100 . "\r\nbody\r\n.\r\n");
     like($reply, qr/^250/, '100 hops');
     ($reply) = deliver($s, $hop x 101 . "\r\nbody\r\n.\r\n");
@@ -242,17 +229,17 @@ subtest '20: trace header' => sub {
 
 subtest '18, 22: cut off' => sub {
     $lmtp->clear;
-    my $s = session();
+    my $s = $jm->session();
     ready($s);
     $s->send("S: x\r\n\r\nhalf\r\n.");
     $s->close;
 
-    $s = session(tls => 1);
+    $s = $jm->session(tls => 1);
     ready($s);
     $s->send("S: x\r\n\r\nhalf\r\n.\r");
     $s->close;
 
-    $s = session();
+    $s = $jm->session();
     ready($s);
     my $started = time();
     $s->send("S: x\r\n\r\nslow\r\n");
@@ -262,7 +249,7 @@ subtest '18, 22: cut off' => sub {
     is(scalar($lmtp->seen), 0, 'nothing was handed off');
 
     # Behind the final dot it is complete: the hand-off goes on.
-    $s = session();
+    $s = $jm->session();
     ready($s);
     $s->send("S: x\r\n\r\nwhole\r\n.\r\n");
     $s->close;
@@ -270,7 +257,7 @@ subtest '18, 22: cut off' => sub {
 };
 
 subtest '17: many on one connection' => sub {
-    my $s = session();
+    my $s = $jm->session();
     my $rss = sub {
         my ($pid) = $jm->nginx_workers;
         open(my $f, '<', "/proc/$pid/statm") or return 0;
@@ -297,7 +284,7 @@ subtest '17: many on one connection' => sub {
 
 subtest 'no room' => sub {
     # A spool that cannot be written: refused in step, and nothing is lost.
-    my $s = session();
+    my $s = $jm->session();
     rename "$jm->{dir}/spool", "$jm->{dir}/away";
     my ($reply) = deliver($s, ("x" x 70 . "\r\n") x 500, ".\r\n");
     like($reply, qr/^452 4\.3\.1/, 'no spool directory');

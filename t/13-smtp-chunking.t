@@ -28,19 +28,6 @@ my $to   = $jm->address($jm->account, alias => 'one')->{address};
 my $open = "MAIL FROM:<a\@b.example>\r\nRCPT TO:<$to>\r\n";
 my $text = "S: x\r\n\r\n.\r\n..dots\r\n\r\n.\r\nQUIT\r\n";
 
-sub session
-{
-    my (%opt) = @_;
-
-    my $s = $jm->smtp;
-    $s->cmd('EHLO client.example');
-    if ($opt{tls}) {
-        $s->starttls;
-        $s->cmd('EHLO client.example');
-    }
-    return $s;
-}
-
 sub begin
 {
     my ($s) = @_;
@@ -76,7 +63,7 @@ sub stored
 
 subtest 'every size' => sub {
     for my $tls (0, 1) {
-        my $s   = session(tls => $tls);
+        my $s   = $jm->session(tls => $tls);
         my $how = $tls ? ' under TLS' : '';
 
         for my $size (0 .. length $text) {
@@ -108,7 +95,7 @@ subtest 'pipelined, cut anywhere' => sub {
         fail("at $at: $codes");
     }
 
-    my $s = session(tls => 1);
+    my $s = $jm->session(tls => 1);
     for my $octet (split //, $open . chunks($text, 5)) {
         $s->send($octet);
     }
@@ -118,7 +105,7 @@ subtest 'pipelined, cut anywhere' => sub {
 };
 
 subtest 'refused' => sub {
-    my $s = session();
+    my $s = $jm->session();
     like($s->cmd("BDAT 6 LAST\r\nQUIT\r\nNOOP"), qr/^503 5\.5\.1/, 'no MAIL');
     like($s->reply, qr/^250/, 'in step');
     $s->cmd('MAIL FROM:<>');
@@ -156,7 +143,7 @@ subtest 'refused' => sub {
     for my $line ('BDAT', 'BDAT x', 'BDAT -1 LAST', 'BDAT 1 FIRST',
         'BDAT 99999999999999999999 LAST')
     {
-        my $t = session();
+        my $t = $jm->session();
         begin($t);
         $t->send("$line\r\nMAIL FROM:<>\r\n");
         like($t->reply, qr/^501 5\.5\.4/, $line);
@@ -172,7 +159,7 @@ subtest 'size' => sub {
     my $full = $line x int($max / 1000);
     $full .= 'y' x ($max - 2 - length $full) . "\r\n";
 
-    my $s = session();
+    my $s = $jm->session();
     begin($s);
     $s->send(chunks($full, 1000, 8192, 500_000));
     is(join(' ', map { substr $s->reply, 0, 3 } 1 .. 4), '250 250 250 250',
@@ -194,7 +181,7 @@ subtest 'size' => sub {
 };
 
 subtest 'trace header' => sub {
-    my $s = session(tls => 1);
+    my $s = $jm->session(tls => 1);
     begin($s);
     $s->send(chunks($text));
     like($s->reply, qr/^250/, 'accepted');
@@ -205,13 +192,13 @@ subtest 'trace header' => sub {
 
 subtest 'cut off' => sub {
     for my $tls (0, 1) {
-        my $s = session(tls => $tls);
+        my $s = $jm->session(tls => $tls);
         begin($s);
         $s->send("BDAT 10 LAST\r\nhalf\r\n");
         $s->close;
 
         # All octets, but not the last chunk.
-        $s = session(tls => $tls);
+        $s = $jm->session(tls => $tls);
         begin($s);
         $s->send("BDAT 6\r\nhalf\r\n");
         $s->reply;
@@ -219,12 +206,12 @@ subtest 'cut off' => sub {
     }
 
     # TCP ends without TLS's own end.
-    my $s = session(tls => 1);
+    my $s = $jm->session(tls => 1);
     begin($s);
     $s->send("BDAT 10 LAST\r\nhalf\r\n");
     shutdown($s->socket, 2);
 
-    $s = session();
+    $s = $jm->session();
     begin($s);
     my $started = time();
     $s->send("BDAT 10 LAST\r\nhalf\r\n");
@@ -234,7 +221,7 @@ subtest 'cut off' => sub {
 
     is(scalar($lmtp->seen), 0, 'nothing was handed off');
 
-    $s = session();
+    $s = $jm->session();
     begin($s);
     $s->send("BDAT 7 LAST\r\nwhole\r\n");
     $s->close;
@@ -247,7 +234,7 @@ subtest 'to a server without CHUNKING' => sub {
         plan => [{ caps => ['PIPELINING'] }]);
 
     for my $end ("\r\n", '', '.', "\r\n.") {
-        my $s = session();
+        my $s = $jm->session();
         begin($s);
         my $message = "S: x\r\n\r\nb$end";
         $s->send(chunks($message, 4));

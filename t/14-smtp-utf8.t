@@ -23,19 +23,6 @@ my $ascii = $jm->address($me, alias => 'one')->{address};
 my $utf8  = "gr\xc3\xbc\xc3\x9fe\@junkmail.test";
 $jm->address($me, alias => "gr\x{fc}\x{df}e");
 
-sub session
-{
-    my ($tls) = @_;
-
-    my $s = $jm->smtp;
-    $s->cmd('EHLO client.example');
-    if ($tls) {
-        $s->starttls;
-        $s->cmd('EHLO client.example');
-    }
-    return $s;
-}
-
 # The codes of these commands' replies.
 sub codes
 {
@@ -51,7 +38,7 @@ subtest 'announced with 8BITMIME' => sub {
 };
 
 subtest 'only with the keyword' => sub {
-    my $s = session();
+    my $s = $jm->session();
     is(codes($s, "MAIL FROM:<j\xc3\xb6rg\@b.example>",
         "MAIL FROM:<a\@b\xc3\xbccher.example>",
         "MAIL FROM:<j\xc3\xb6rg\@b.example> SMTPUTF8=yes",
@@ -82,7 +69,7 @@ subtest 'malformed' => sub {
         "\xff"             => 'no UTF-8 at all',
         "\xc2\x85"         => 'a C1 control character',
     );
-    my $s = session();
+    my $s = $jm->session();
     for my $text (sort keys %bad) {
         is(codes($s, "MAIL FROM:<a${text}b\@b.example> SMTPUTF8"),
             '501 5.1.7', "$bad{$text}, sender");
@@ -94,7 +81,7 @@ subtest 'malformed' => sub {
 
 subtest 'handed over' => sub {
     for my $tls (0, 1) {
-        my $s = session($tls);
+        my $s = $jm->session(tls => $tls);
         is(codes($s, "MAIL FROM:<j\xc3\xb6rg\@b.example> SMTPUTF8 BODY=8BITMIME",
             "RCPT TO:<$utf8>", 'DATA'), '250 2.1.0 250 2.1.5 ?', 'accepted');
         $s->send("Subject: Gr\xc3\xbc\xc3\x9fe\r\n\r\n\xff\r\n.\r\n");
@@ -111,7 +98,7 @@ subtest 'handed over' => sub {
         $lmtp->clear;
     }
 
-    my $s = session();
+    my $s = $jm->session();
     codes($s, 'MAIL FROM:<a@b.example>', "RCPT TO:<$ascii>", 'DATA');
     $s->send("Subject: x\r\n\r\n.\r\n");
     $s->reply;
@@ -124,7 +111,7 @@ subtest 'a server without SMTPUTF8' => sub {
     $lmtp->stop;
     $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket,
         plan => [{ caps => ['PIPELINING', '8BITMIME'] }]);
-    my $s = session();
+    my $s = $jm->session();
     codes($s, 'MAIL FROM:<> SMTPUTF8', "RCPT TO:<$utf8>", 'DATA');
     $s->send("Subject: x\r\n\r\n.\r\n");
     like($s->reply, qr/^5\d\d 5\.6\.7/, 'the message is refused');

@@ -308,13 +308,14 @@ jm_run_xclient(jm_session_t *s, const jm_command_t *command)
     s->junk = 0;
     s->transactions = 0;
 
-    if (xclient->renamed) {
+    /* What an earlier XCLIENT said stays: a proxy may need several.  But
+     * another address has another name. */
+
+    if (xclient->renamed || xclient->family != 0) {
         s->name.data = s->name_data;
         s->name.len = jm_smtp_token(xclient->name, s->name_data,
                                     sizeof(s->name_data));
     }
-
-    /* What an earlier XCLIENT said stays: a proxy may need several. */
 
     if (xclient->helo.len != 0) {
         (void) jm_command_hello(s, xclient->helo, s->esmtp);

@@ -550,6 +550,7 @@ test_xclient(void **state)
     client_send(&c, second, sizeof(second) - 1);
     assert_int_equal(c.session.reply, 250);
     assert_int_equal(c.session.xclient.family, AF_INET6);
+    assert_int_equal(c.session.name.len, 0);
 
     client_send(&c, first, sizeof(first) - 1);
     assert_int_equal(c.session.reply, 503);

@@ -473,6 +473,20 @@ sub smtp
     return JunkMail::SMTP->new(port => $self->{smtp_port}, %opt);
 }
 
+# A session after EHLO; with tls => 1 under TLS.
+sub session
+{
+    my ($self, %opt) = @_;
+
+    my $s = $self->smtp;
+    $s->cmd('EHLO client.example');
+    if ($opt{tls}) {
+        $s->starttls;
+        $s->cmd('EHLO client.example');
+    }
+    return $s;
+}
+
 # Sends one message (LF line ends are made CRLF); returns the last reply.
 sub send_mail
 {
