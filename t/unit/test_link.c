@@ -572,6 +572,52 @@ test_text(void **state)
 }
 
 
+/* Only rows that may be part of the project: each names where it is from. */
+static void
+test_lists(void **state)
+{
+    char   line[1024], *cell[12], *p;
+    FILE  *file;
+    size_t i, n, rows;
+
+    static const struct {
+        const char *path;
+        size_t      columns, sources, rows;
+    } lists[] = {
+        { "backend/lists/redirectors.tsv", 11, 9, 150 },
+        { "backend/lists/params.tsv", 8, 6, 100 },
+    };
+
+    for (i = 0; i < 2; i++) {
+        file = fopen(lists[i].path, "r");
+        assert_non_null(file);
+        assert_non_null(fgets(line, sizeof(line), file));
+
+        for (rows = 0; fgets(line, sizeof(line), file) != NULL; rows++) {
+            line[strcspn(line, "\n")] = '\0';
+
+            for (n = 0, p = line; p != NULL && n < 12; n++) {
+                cell[n] = strsep(&p, "\t");
+            }
+
+            assert_int_equal(n, lists[i].columns);
+            p = cell[lists[i].sources];
+
+            if (strstr(p, "MailTrackerBlocker") == NULL
+                && strstr(p, "simplify-trackers") == NULL
+                && strstr(p, "Trocker") == NULL
+                && strstr(p, "junkmail") == NULL)
+            {
+                fail_msg("%s: %s", cell[0], p);
+            }
+        }
+
+        fclose(file);
+        assert_true(rows >= lists[i].rows);
+    }
+}
+
+
 int
 main(void)
 {
@@ -584,6 +630,7 @@ main(void)
         cmocka_unit_test_setup(test_security, reset),
         cmocka_unit_test_setup(test_report, reset),
         cmocka_unit_test_setup(test_text, reset),
+        cmocka_unit_test_setup(test_lists, reset),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
