@@ -8,6 +8,8 @@
 #ifndef HTML_CHECK_H
 #define HTML_CHECK_H
 
+#include <stdint.h>
+
 #include "css_check.h"
 
 #define HTML_CHECK_DEPTH 202
