@@ -277,6 +277,12 @@ jm_buf_addc(jm_buf_t *buf, int c)
     u_char ch;
 
     ch = (u_char) c;
+
+    if (buf->len < buf->size && buf->len < buf->limit) {
+        buf->data[buf->len++] = ch;
+        return;
+    }
+
     jm_buf_add(buf, &ch, 1);
 }
 

@@ -115,6 +115,19 @@ jm_text_add(jm_text_t *text, jm_str_t str)
     end = p + str.len;
 
     while (p < end) {
+
+        /* a word, which most of it is */
+        for (len = 0; p + len < end && p[len] > ' ' && p[len] < 0x7f; len++) {
+            /* void */
+        }
+
+        if (len != 0) {
+            jm_text_flush(text);
+            jm_buf_add(&text->buf, p, len);
+            p += len;
+            continue;
+        }
+
         len = jm_utf8_decode(p, end, &c);
 
         if (len == 0) {
