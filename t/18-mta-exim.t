@@ -20,7 +20,7 @@ my $text = "Subject: from Exim\n\n.\n..\n8-bit: \xe2\x82\xac\nend\n";
 
 sub newest
 {
-    my ($mail) = @{ $jm->api(GET => '/emails', key => $me->{key})->{json}{data} };
+    my ($mail) = @{ $jm->api(GET => '/emails?fields=summary&limit=20', key => $me->{key})->{json}{data} };
     return $jm->api(GET => "/emails/$mail->{id}/source", key => $me->{key})
         ->{body};
 }

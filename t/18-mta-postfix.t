@@ -40,7 +40,7 @@ sub source
 {
     my ($alias) = @_;
 
-    my $all = $jm->api(GET => '/emails', key => $me->{key})->{json}{data};
+    my $all = $jm->api(GET => '/emails?fields=summary&limit=20', key => $me->{key})->{json}{data};
     my ($mail) = grep { $_->{to} eq $to{$alias} } @$all;
     return '' unless $mail;
     return $jm->api(GET => "/emails/$mail->{id}/source", key => $me->{key})
