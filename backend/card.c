@@ -279,31 +279,35 @@ jm_card_show_parts(jm_buf_t *out, const jm_card_line_t *line)
 }
 
 
+static int
+jm_card_digits(const u_char *p, size_t n)
+{
+    while (n != 0 && *p >= '0' && *p <= '9') {
+        p++;
+        n--;
+    }
+
+    return n == 0;
+}
+
+
 /* 20240305, 20240305T123000, 20240305T123000Z. */
 static void
 jm_card_show_time(jm_buf_t *out, const jm_card_line_t *line)
 {
-    size_t        digits;
     jm_str_t      zone;
     const u_char *p;
 
     p = line->value.data;
 
-    for (digits = 0; digits < line->value.len && digits < 8 && p[digits] >= '0'
-                     && p[digits] <= '9';
-         digits++)
-    {
-        /* void */
-    }
-
-    if (digits < 8) {
+    if (line->value.len < 8 || !jm_card_digits(p, 8)) {
         jm_card_show_text(out, line);
         return;
     }
 
     jm_buf_printf(out, "%.4s-%.2s-%.2s", p, p + 4, p + 6);
 
-    if (line->value.len < 13 || p[8] != 'T') {
+    if (line->value.len < 13 || p[8] != 'T' || !jm_card_digits(p + 9, 4)) {
         return;
     }
 
@@ -348,6 +352,7 @@ jm_card_show_person(jm_buf_t *out, const jm_card_line_t *line)
 static void
 jm_card_show_rule(jm_buf_t *out, const jm_card_line_t *line)
 {
+    u_char         c;
     size_t         i;
     jm_str_t       often;
     jm_card_line_t rule;
@@ -357,7 +362,8 @@ jm_card_show_rule(jm_buf_t *out, const jm_card_line_t *line)
     often = jm_card_param(&rule, "FREQ");
 
     for (i = 0; i < often.len; i++) {
-        jm_buf_addc(out, often.data[i] | 0x20);
+        c = often.data[i];
+        jm_buf_addc(out, c >= 'A' && c <= 'Z' ? c | 0x20 : c);
     }
 }
 
