@@ -144,7 +144,12 @@ ngx_int_t ngx_junkmail_cors_headers(ngx_http_request_t *r);
 ngx_int_t ngx_junkmail_cors_preflight(ngx_http_request_t *r,
                                       ngx_str_t          *methods);
 
+/* What the metrics call a row of the route table, "GET /emails/:"; "none" for
+ * one that is not there.  `out` has room for `size`, its NUL included. */
+void ngx_http_junkmail_route_name(ngx_uint_t route, char *out, size_t size);
+
 /* Content handlers of their own files. */
+ngx_int_t ngx_junkmail_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_junkmail_push_handler(ngx_http_request_t *r);
 ngx_int_t ngx_junkmail_healthz_handler(ngx_http_request_t *r);
 

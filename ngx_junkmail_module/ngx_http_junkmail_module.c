@@ -34,10 +34,8 @@ static char *ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent,
                                               void *child);
 static char *ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd,
                                            void *conf);
-static ngx_int_t ngx_http_junkmail_variable_counters(
-    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_junkmail_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_junkmail_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_junkmail_count(ngx_http_request_t *r);
 static ngx_int_t ngx_http_junkmail_init_process(ngx_cycle_t *cycle);
 static void      ngx_http_junkmail_exit_process(ngx_cycle_t *cycle);
 
@@ -121,6 +119,10 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
     { ngx_string("junkmail_api"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_junkmail_set_handler, NGX_HTTP_LOC_CONF_OFFSET, 0,
       ngx_http_junkmail_handler },
+
+    { ngx_string("junkmail_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+      ngx_http_junkmail_set_handler, NGX_HTTP_LOC_CONF_OFFSET, 0,
+      ngx_junkmail_metrics_handler },
 
     { ngx_string("junkmail_healthz"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
       ngx_http_junkmail_set_handler, NGX_HTTP_LOC_CONF_OFFSET, 0,
@@ -213,23 +215,8 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
 };
 
 
-#define NGX_HTTP_JUNKMAIL_VARIABLE(name, get)                                 \
-    {                                                                         \
-        ngx_string(name), NULL, get, 0, NGX_HTTP_VAR_NOCACHEABLE, 0           \
-    }
-
-static ngx_http_variable_t ngx_http_junkmail_variables[] = {
-
-    /* Every counter, a line each. */
-    NGX_HTTP_JUNKMAIL_VARIABLE("junkmail_counters",
-                               ngx_http_junkmail_variable_counters),
-
-    ngx_http_null_variable
-};
-
-
 static ngx_http_module_t ngx_http_junkmail_module_ctx = {
-    ngx_http_junkmail_preconfiguration,  /* preconfiguration */
+    NULL,                                /* preconfiguration */
     ngx_http_junkmail_postconfiguration, /* postconfiguration */
     NULL,                                /* create main configuration */
     NULL,                                /* init main configuration */
@@ -720,7 +707,8 @@ ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-/* junkmail_api and junkmail_healthz; `post` is the content handler. */
+/* junkmail_api, junkmail_healthz, junkmail_metrics; `post` is the content
+ * handler. */
 
 static char *
 ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -769,53 +757,75 @@ ngx_http_junkmail_push_jitter(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_junkmail_variable_counters(ngx_http_request_t        *r,
-                                    ngx_http_variable_value_t *v,
-                                    uintptr_t                  data)
+ngx_http_junkmail_postconfiguration(ngx_conf_t *cf)
 {
-    if (ngx_junkmail_get_conf(ngx_cycle)->zone == NULL) {
-        v->not_found = 1; /* no junkmail {} block */
-        return NGX_OK;
-    }
+    ngx_http_handler_pt       *h;
+    ngx_http_core_main_conf_t *cmcf;
 
-    v->data = ngx_pnalloc(r->pool, NGX_JUNKMAIL_COUNTERS_SIZE);
-    if (v->data == NULL) {
+    ngx_http_junkmail_error_filter();
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
         return NGX_ERROR;
     }
 
-    v->len = (unsigned) ngx_junkmail_counters(v->data);
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
+    *h = ngx_http_junkmail_count;
 
     return NGX_OK;
 }
 
 
+/* The log phase: counts the API's answers, those of nginx's own included. */
+
 static ngx_int_t
-ngx_http_junkmail_preconfiguration(ngx_conf_t *cf)
+ngx_http_junkmail_count(ngx_http_request_t *r)
 {
-    ngx_http_variable_t *var, *v;
+    ngx_uint_t                    route;
+    ngx_http_junkmail_ctx_t      *ctx;
+    ngx_http_junkmail_loc_conf_t *jlcf;
 
-    for (v = ngx_http_junkmail_variables; v->name.len; v++) {
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
 
-        var->get_handler = v->get_handler;
+    if (!jlcf->api) {
+        return NGX_OK;
     }
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_junkmail_module);
+    route = ctx != NULL && ctx->route != NULL
+                ? (ngx_uint_t) (ctx->route - ngx_http_junkmail_routes)
+                : NGX_JUNKMAIL_METRICS_ROUTES - 1;
+
+    ngx_junkmail_count_request(route, r->err_status ? r->err_status
+                                                    : r->headers_out.status);
+
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_junkmail_postconfiguration(ngx_conf_t *cf)
+void
+ngx_http_junkmail_route_name(ngx_uint_t route, char *out, size_t size)
 {
-    ngx_http_junkmail_error_filter();
+    ngx_uint_t                       i, n;
+    const ngx_http_junkmail_route_t *row;
 
-    return NGX_OK;
+    n = sizeof(ngx_http_junkmail_routes) / sizeof(ngx_http_junkmail_routes[0]);
+
+    if (route >= n - 1) {
+        (void) ngx_slprintf((u_char *) out, (u_char *) out + size, "none%Z");
+        return;
+    }
+
+    row = &ngx_http_junkmail_routes[route];
+
+    for (i = 0; ngx_http_junkmail_methods[i].method != row->method; i++) {
+        /* void */
+    }
+
+    (void) ngx_slprintf((u_char *) out, (u_char *) out + size, "%*s /%s%Z",
+                        strcspn(ngx_http_junkmail_methods[i].name, ","),
+                        ngx_http_junkmail_methods[i].name, row->path);
 }
 
 

@@ -11,6 +11,7 @@
 #include <ngx_event.h>
 
 #include "ngx_junkmail_outbox.h"
+#include "ngx_junkmail_stats.h"
 
 
 #define NGX_JUNKMAIL_OUTBOX_CHAIN 64
@@ -52,6 +53,10 @@ ngx_junkmail_outbox_add(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e)
     box->last = item;
     box->events++;
     box->bytes += e->frame.len;
+
+    if (e->id.len != 0) {
+        ngx_junkmail_count(NGX_JUNKMAIL_COUNT_PUSH_EVENTS);
+    }
 
     /* When it is not ready, epoll will say when it is. */
 

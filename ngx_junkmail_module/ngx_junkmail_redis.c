@@ -25,6 +25,7 @@
 #include "ngx_junkmail_redis.h"
 #include "ngx_junkmail_redis_event.h"
 #include "ngx_junkmail_redis_link.h"
+#include "ngx_junkmail_stats.h"
 
 
 #define NGX_JUNKMAIL_REDIS_IN_FLIGHT   1024
@@ -323,6 +324,11 @@ ngx_junkmail_redis_greeted(void *data, redisReply *reply)
                   "the %s link to Redis is up", link->name);
 
     link->state = NGX_JUNKMAIL_REDIS_UP;
+
+    if (link == &ngx_junkmail_redis_commands) {
+        ngx_junkmail_count_link(1);
+    }
+
     link->backoff = NGX_JUNKMAIL_REDIS_BACKOFF;
     link->failed = 0;
 
@@ -366,6 +372,10 @@ ngx_junkmail_redis_gone(void *data)
     link->ac = NULL;
     link->state = NGX_JUNKMAIL_REDIS_OFF;
     link->failed = 1;
+
+    if (link == &ngx_junkmail_redis_commands) {
+        ngx_junkmail_count_link(0);
+    }
 
     if (link->deadline.timer_set) {
         ngx_del_timer(&link->deadline);
@@ -548,6 +558,10 @@ ngx_junkmail_redis_answer(redisAsyncContext *ac, void *reply, void *privdata)
         /* hiredis is tearing down; it must not be given anything now. */
 
         link->state = NGX_JUNKMAIL_REDIS_CLOSING;
+
+    } else if (ask->foreign) {
+        ngx_junkmail_count_time(NGX_JUNKMAIL_TIME_STORE,
+                                ngx_current_msec - ask->started);
     }
 
     ngx_junkmail_redis_ask_free(ask);

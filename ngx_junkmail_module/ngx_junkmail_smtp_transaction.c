@@ -297,6 +297,7 @@ ngx_junkmail_smtp_answer(ngx_junkmail_smtp_t *smtp)
     request = &smtp->transaction->handoff;
     stored = (request->code / 100 == 2);
     smtp->handoff = ngx_current_msec - smtp->transaction->handed;
+    ngx_junkmail_count_time(NGX_JUNKMAIL_TIME_HANDOFF, smtp->handoff);
 
     if (stored) {
         ngx_junkmail_count(NGX_JUNKMAIL_COUNT_MESSAGES);

@@ -1,6 +1,6 @@
 /*
  * The one shared-memory zone: two tables of fixed size, allocated once when
- * the zone is made, and the counters.  Windows count what a key or an address
+ * the zone is made, and the metrics.  Windows count what a key or an address
  * did lately; places count the connections it holds now.  An entry is found in
  * the bucket of its hash under the slab pool's mutex; every critical section
  * is a walk over one bucket.
@@ -43,7 +43,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_atomic_t                 counters[NGX_JUNKMAIL_COUNTERS];
+    ngx_junkmail_metrics_t       metrics;
     u_char                       secret[16];
     uint32_t                     windows; /* buckets, a power of two */
     uint32_t                     places;  /* the same */
@@ -66,32 +66,6 @@ static void       ngx_junkmail_place_reap(ngx_junkmail_stats_place_t *p);
 
 
 ngx_str_t ngx_junkmail_smtp_all = ngx_string("smtp all");
-
-static const char *ngx_junkmail_counter_names[] = {
-    "smtp_connections_total",
-    "smtp_refused_total{reason=\"rate\"}",
-    "smtp_refused_total{reason=\"address\"}",
-    "smtp_refused_total{reason=\"total\"}",
-    "smtp_refused_total{reason=\"limit_conn\"}",
-    "smtp_ended_total{reason=\"errors\"}",
-    "smtp_ended_total{reason=\"unknown\"}",
-    "smtp_ended_total{reason=\"junk\"}",
-    "smtp_ended_total{reason=\"timeout\"}",
-    "smtp_ended_total{reason=\"slow\"}",
-    "smtp_ended_total{reason=\"shutdown\"}",
-    "smtp_ended_total{reason=\"stranger\"}",
-    "smtp_transactions_total",
-    "smtp_messages_total",
-    "smtp_replies_total{class=\"2\"}",
-    "smtp_replies_total{class=\"3\"}",
-    "smtp_replies_total{class=\"4\"}",
-    "smtp_replies_total{class=\"5\"}",
-    "handoffs_total{class=\"2\"}",
-    NULL, /* 3, which no answer to a message is */
-    "handoffs_total{class=\"4\"}",
-    "handoffs_total{class=\"5\"}",
-};
-
 
 ngx_int_t
 ngx_junkmail_stats_zone(ngx_conf_t *cf, ngx_junkmail_conf_t *jcf)
@@ -544,37 +518,10 @@ ngx_junkmail_client_id(struct sockaddr *sa, u_char *out)
 }
 
 
-void
-ngx_junkmail_count(ngx_junkmail_counter_t counter)
+ngx_junkmail_metrics_t *
+ngx_junkmail_stats_metrics(void)
 {
-    ngx_slab_pool_t      *shpool;
-    ngx_junkmail_stats_t *stats;
+    ngx_slab_pool_t *shpool;
 
-    stats = ngx_junkmail_stats(&shpool);
-
-    (void) ngx_atomic_fetch_add(&stats->counters[counter], 1);
-}
-
-
-size_t
-ngx_junkmail_counters(u_char *out)
-{
-    u_char               *p;
-    ngx_uint_t            i;
-    ngx_slab_pool_t      *shpool;
-    ngx_junkmail_stats_t *stats;
-
-    stats = ngx_junkmail_stats(&shpool);
-
-    p = ngx_sprintf(out, "junkmail_smtp_connections %ui\n",
-                    ngx_junkmail_place_count(&ngx_junkmail_smtp_all));
-
-    for (i = 0; i < NGX_JUNKMAIL_COUNTERS; i++) {
-        if (ngx_junkmail_counter_names[i] != NULL) {
-            p = ngx_sprintf(p, "junkmail_%s %uA\n",
-                            ngx_junkmail_counter_names[i], stats->counters[i]);
-        }
-    }
-
-    return (size_t) (p - out);
+    return &ngx_junkmail_stats(&shpool)->metrics;
 }

@@ -11,38 +11,10 @@
 #include <ngx_core.h>
 
 #include "ngx_junkmail.h"
+#include "ngx_junkmail_metrics.h"
 
 /* Room for what ngx_junkmail_client_id() writes behind its prefix. */
 #define NGX_JUNKMAIL_CLIENT_ID 8
-
-/* What is counted since the binary was started; names in stats.c. */
-typedef enum {
-    NGX_JUNKMAIL_COUNT_CONNECTIONS = 0,
-    NGX_JUNKMAIL_COUNT_REFUSED_RATE, /* refused instead of greeted */
-    NGX_JUNKMAIL_COUNT_REFUSED_ADDRESS,
-    NGX_JUNKMAIL_COUNT_REFUSED_TOTAL,
-    NGX_JUNKMAIL_COUNT_REFUSED_LIMIT_CONN,
-    NGX_JUNKMAIL_COUNT_ENDED_ERRORS, /* ended by us */
-    NGX_JUNKMAIL_COUNT_ENDED_UNKNOWN,
-    NGX_JUNKMAIL_COUNT_ENDED_JUNK,
-    NGX_JUNKMAIL_COUNT_ENDED_TIMEOUT,
-    NGX_JUNKMAIL_COUNT_ENDED_SLOW,
-    NGX_JUNKMAIL_COUNT_ENDED_SHUTDOWN,
-    NGX_JUNKMAIL_COUNT_ENDED_STRANGER,
-    NGX_JUNKMAIL_COUNT_TRANSACTIONS,
-    NGX_JUNKMAIL_COUNT_MESSAGES,
-    NGX_JUNKMAIL_COUNT_REPLIES_2, /* by class, in order */
-    NGX_JUNKMAIL_COUNT_REPLIES_3,
-    NGX_JUNKMAIL_COUNT_REPLIES_4,
-    NGX_JUNKMAIL_COUNT_REPLIES_5,
-    NGX_JUNKMAIL_COUNT_HANDOFFS_2, /* by the class of the answer, in order */
-    NGX_JUNKMAIL_COUNT_HANDOFFS_4 = NGX_JUNKMAIL_COUNT_HANDOFFS_2 + 2,
-    NGX_JUNKMAIL_COUNT_HANDOFFS_5,
-    NGX_JUNKMAIL_COUNTERS
-} ngx_junkmail_counter_t;
-
-/* Room for what ngx_junkmail_counters() writes. */
-#define NGX_JUNKMAIL_COUNTERS_SIZE ((NGX_JUNKMAIL_COUNTERS + 1) * 80)
 
 /* No place: releasing it does nothing. */
 #define NGX_JUNKMAIL_PLACE_NONE ((uint32_t) -1)
@@ -110,13 +82,7 @@ extern ngx_str_t ngx_junkmail_smtp_all;
 /* How many places `id` has taken, in all workers. */
 ngx_uint_t ngx_junkmail_place_count(ngx_str_t *id);
 
-/* Adds one to a counter; never waits. */
-void ngx_junkmail_count(ngx_junkmail_counter_t counter);
-
-/*
- * Every counter as a line of Prometheus' text format, for whoever shows them;
- * `out` has room for NGX_JUNKMAIL_COUNTERS_SIZE.  Returns the length.
- */
-size_t ngx_junkmail_counters(u_char *out);
+/* What is counted and measured: ngx_junkmail_metrics.h. */
+ngx_junkmail_metrics_t *ngx_junkmail_stats_metrics(void);
 
 #endif /* _NGX_JUNKMAIL_STATS_H_INCLUDED_ */

@@ -34,7 +34,7 @@ my $jm = JunkMail::Test->new(
     junkmaild => 0,
     workers   => 2,
     allow     => qr/worker process \d+ exited on signal 9/,
-    http      => 'location = /counters { return 200 $junkmail_counters; }',
+    http      => 'location = /metrics { junkmail_metrics; }',
     streams   => 'junkmail_hostname mx.junkmail.test;'
         . 'junkmail_backend unix:@DIR@/lmtp.sock;'
         . 'junkmail_spool_path @DIR@/spool;'
@@ -76,7 +76,7 @@ sub counter
 {
     my ($name) = @_;
 
-    my $text = $jm->http(GET => '/counters')->{body};
+    my $text = $jm->http(GET => '/metrics')->{body};
     return $text =~ /^junkmail_\Q$name\E (\d+)$/m ? $1 : undef;
 }
 
