@@ -45,6 +45,7 @@ static int jm_admin_shard_accounts(jm_admin_t *admin, unsigned shard,
                                    size_t *n);
 static int jm_admin_list_account(jm_admin_t *admin, const char *account,
                                  size_t *n);
+static int jm_admin_ask(jm_admin_t *admin, const char *function);
 static int jm_admin_show(jm_admin_t *admin, const jm_store_reply_t *reply);
 static int jm_admin_due(jm_admin_t *admin, const char *account, int64_t when);
 static int jm_admin_refused(const jm_store_reply_t *reply, const char *what);
@@ -294,6 +295,14 @@ jm_admin_list_account(jm_admin_t *admin, const char *account, size_t *n)
 int
 jm_admin_account_show(jm_admin_t *admin)
 {
+    return jm_admin_ask(admin, "jm_operator_account_get");
+}
+
+
+/* Prints what a function says of the account. */
+static int
+jm_admin_ask(jm_admin_t *admin, const char *function)
+{
     int              rc;
     char             account[JM_ACCOUNT_LEN + 1];
     jm_store_reply_t reply;
@@ -303,9 +312,8 @@ jm_admin_account_show(jm_admin_t *admin)
         return rc;
     }
 
-    if (jm_store_call(admin->store, &reply,
-                      "FCALL_RO jm_operator_account_get 1 " JM_KEY_ACCOUNT,
-                      account)
+    if (jm_store_call(admin->store, &reply, "FCALL_RO %s 1 " JM_KEY_ACCOUNT,
+                      function, account)
         != JM_STORE_OK)
     {
         return jm_admin_store_failed(admin);
@@ -463,24 +471,7 @@ jm_admin_new_key(jm_admin_t *admin, const jm_admin_secret_t *secret,
 int
 jm_admin_key_list(jm_admin_t *admin)
 {
-    int              rc;
-    char             account[JM_ACCOUNT_LEN + 1];
-    jm_store_reply_t reply;
-
-    rc = jm_admin_account(admin, admin->operand, account);
-    if (rc != 0) {
-        return rc;
-    }
-
-    if (jm_store_call(admin->store, &reply,
-                      "FCALL_RO jm_operator_key_list 1 " JM_KEY_ACCOUNT,
-                      account)
-        != JM_STORE_OK)
-    {
-        return jm_admin_store_failed(admin);
-    }
-
-    return jm_admin_show(admin, &reply);
+    return jm_admin_ask(admin, "jm_operator_key_list");
 }
 
 
