@@ -89,6 +89,7 @@ typedef struct {
     unsigned         mail : 1; /* MAIL was accepted */
     unsigned         utf8 : 1;
     unsigned         bdat : 1; /* a chunk has come */
+    jm_data_t        data;     /* the watch over its message */
     const char      *refusal;  /* of the whole message, or NULL */
     jm_transaction_t transaction;
 } jm_lmtp_session_t;
@@ -109,6 +110,8 @@ typedef struct {
 } jm_lmtp_param_t;
 
 static void jm_lmtp_command(jm_lmtp_session_t *s, jm_str_t line);
+static void jm_lmtp_garbled(jm_lmtp_session_t *s, jm_line_status_t status,
+                            jm_str_t line);
 static void jm_lmtp_lhlo(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_mail(jm_lmtp_session_t *s, jm_str_t arg);
 static void jm_lmtp_rcpt(jm_lmtp_session_t *s, jm_str_t arg);
@@ -123,6 +126,7 @@ static const char *jm_lmtp_set_utf8(jm_lmtp_session_t *s, jm_str_t value);
 static const char *jm_lmtp_set_xdid(jm_lmtp_session_t *s, jm_str_t value);
 static const char *jm_lmtp_set_xraw(jm_lmtp_session_t *s, jm_str_t value);
 
+static void jm_lmtp_lines(jm_lmtp_session_t *s);
 static void jm_lmtp_finish(jm_lmtp_session_t *s);
 static void jm_lmtp_rollback(jm_lmtp_session_t *s);
 
@@ -210,18 +214,8 @@ jm_lmtp_serve(jm_lmtp_t *server, int fd)
             jm_lmtp_command(s, line);
             break;
 
-        case JM_LINE_LONG:
-            jm_lmtp_reply(s, JM_R_LINE_LONG);
-            break;
-
-        case JM_LINE_BAD:
-            jm_lmtp_reply(s, JM_R_LINE_BAD);
-            break;
-
-        default: /* JM_LINE_BARE, JM_LINE_FLOOD */
-            jm_lmtp_reply(s, status == JM_LINE_BARE ? JM_R_LINE_BARE
-                                                    : JM_R_LINE_LONG);
-            s->closing = 1;
+        default:
+            jm_lmtp_garbled(s, status, line);
         }
     }
 
@@ -232,6 +226,28 @@ jm_lmtp_serve(jm_lmtp_t *server, int fd)
     return s->transaction.down   ? JM_LMTP_STORE_DOWN
            : s->transaction.worn ? JM_LMTP_WORN
                                  : JM_LMTP_OK;
+}
+
+
+/* The octets behind a BDAT that cannot be read are no commands. */
+
+static void
+jm_lmtp_garbled(jm_lmtp_session_t *s, jm_line_status_t status, jm_str_t line)
+{
+    jm_str_t verb, arg;
+
+    static const char *const replies[] = {
+        [JM_LINE_LONG] = JM_R_LINE_LONG,
+        [JM_LINE_BAD] = JM_R_LINE_BAD,
+        [JM_LINE_BARE] = JM_R_LINE_BARE,
+        [JM_LINE_FLOOD] = JM_R_LINE_LONG,
+    };
+
+    jm_smtp_split(line, &verb, &arg);
+
+    jm_lmtp_reply(s, replies[status]);
+    s->closing = status == JM_LINE_BARE || status == JM_LINE_FLOOD
+                 || jm_smtp_is(verb, "BDAT");
 }
 
 
@@ -538,7 +554,6 @@ static void
 jm_lmtp_data(jm_lmtp_session_t *s, jm_str_t arg)
 {
     jm_str_t         run;
-    jm_data_t        data;
     jm_data_status_t status;
 
     if (arg.len != 0) {
@@ -556,11 +571,10 @@ jm_lmtp_data(jm_lmtp_session_t *s, jm_str_t arg)
         return;
     }
 
-    memset(&data, 0, sizeof(jm_data_t));
     jm_lmtp_reply(s, JM_R_GO);
 
     do {
-        status = jm_data_read(&data, &s->pos, s->last, &run);
+        status = jm_data_read(&s->data, &s->pos, s->last, &run);
 
         if (status == JM_DATA_RUN) {
             jm_lmtp_append(s, run);
@@ -571,14 +585,20 @@ jm_lmtp_data(jm_lmtp_session_t *s, jm_str_t arg)
         }
     } while (status != JM_DATA_END);
 
-    /* RFC 5321, 2.3.8, and the smuggling of 2023: what one server takes for a
-       line end and another does not never gets further than here. */
+    jm_lmtp_lines(s);
+    jm_lmtp_finish(s);
+}
 
-    if (data.bare_cr || data.bare_lf || data.nul) {
+
+/* RFC 5321, 2.3.8, and the smuggling of 2023: what one server takes for a line
+   end and another does not never gets further than here, by DATA or BDAT. */
+
+static void
+jm_lmtp_lines(jm_lmtp_session_t *s)
+{
+    if (s->data.bare_cr || s->data.bare_lf || s->data.nul) {
         s->refusal = JM_R_LINES;
     }
-
-    jm_lmtp_finish(s);
 }
 
 
@@ -616,6 +636,12 @@ jm_lmtp_bdat(jm_lmtp_session_t *s, jm_str_t arg)
     if (jm_lmtp_take(s, &chunk, 1) != 0) {
         return;
     }
+
+    if (chunk.last) {
+        jm_data_last(&s->data);
+    }
+
+    jm_lmtp_lines(s);
 
     if (chunk.last) {
         jm_lmtp_finish(s);
@@ -677,6 +703,7 @@ jm_lmtp_rollback(jm_lmtp_session_t *s)
 {
     jm_transaction_reset(&s->transaction);
 
+    memset(&s->data, 0, sizeof(jm_data_t));
     s->refusal = NULL;
     s->mail = 0;
     s->utf8 = 0;
@@ -782,6 +809,7 @@ jm_lmtp_take(jm_lmtp_session_t *s, jm_chunk_t *chunk, int keep)
         run = jm_chunk_take(chunk, &s->pos, s->last);
 
         if (keep) {
+            jm_data_chunk(&s->data, run);
             jm_lmtp_append(s, run);
         }
     }

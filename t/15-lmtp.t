@@ -293,7 +293,7 @@ subtest 'RCPT limit' => sub {
 
 subtest 'BDAT in every size' => sub {
     my ($first, @ids) = ('', ());
-    my $text = wire("Subject: x\n\n.\n..\n\r\n.\r\nb\xff\n");
+    my $text = wire("Subject: x\n\n.\n..\n\n.\nb\xff\n");
     my $bad  = 0;
 
     for my $cut (0 .. length $text) {
@@ -359,6 +359,21 @@ subtest 'BDAT refused' => sub {
     like($s->reply, qr/^250 /, 'in step');
     $s->send("BDAT 3 LAST\r\nxyz");
     like($_, qr/^552 5\.3\.4 /, 'LAST: refused for each') for $s->replies(2);
+
+    for my $bad ("a\nb", "a\rb", "a\0b", "ab\r") {
+        my $t = lmtp();
+        $t->cmd('MAIL FROM:<> XDID=' . did());
+        $t->send("RCPT TO:<$_>\r\n") && $t->reply for @to[0, 1];
+        $t->send("BDAT 2\r\n\r\n") && $t->reply;
+        $t->send('BDAT ' . length($bad) . " LAST\r\n$bad");
+        like($_, qr/^550 5\.6\.11 /, 'a line end that is none')
+            for $t->replies(2);
+    }
+
+    my $t = lmtp();
+    like($t->cmd("BDAT 6 LAST\1\r\nQUIT"), qr/^500 5\.5\.2 /,
+         'a control octet in its line');
+    is($t->reply, '', 'ends the session');
 
     for ('BDAT', 'BDAT x', 'BDAT -1', 'BDAT 5 FIRST', 'BDAT 5 LAST LAST') {
         my $t = lmtp();

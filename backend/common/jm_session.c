@@ -127,7 +127,7 @@ jm_session_line(jm_session_t *s, const u_char **pos, const u_char *last)
         return jm_session_end(s, jm_bad_lines[status]);
 
     default:
-        return jm_session_deny(s, jm_bad_lines[status]);
+        return jm_session_garbled(s, text, jm_bad_lines[status]);
     }
 }
 

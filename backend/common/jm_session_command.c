@@ -53,6 +53,9 @@ static const jm_verb_t   *jm_command_verb(jm_str_t name);
 static jm_session_reply_t jm_command_allow(const jm_session_t *s,
                                            const jm_verb_t    *verb,
                                            jm_command_t       *command);
+static jm_session_event_t jm_command_refuse(jm_session_t      *s,
+                                            const jm_verb_t   *verb,
+                                            jm_session_reply_t reply);
 static jm_session_event_t jm_command_hello(jm_session_t *s, jm_str_t name,
                                            unsigned esmtp);
 
@@ -141,8 +144,30 @@ jm_session_command(jm_session_t *s, jm_str_t line)
         return verb->run(s, &command);
     }
 
-    return (verb->flags & JM_VERB_FATAL) ? jm_session_end(s, refusal)
-                                         : jm_session_deny(s, refusal);
+    return jm_command_refuse(s, verb, refusal);
+}
+
+
+/* What follows BDAT or GET is no more SMTP when the line is too long. */
+
+jm_session_event_t
+jm_session_garbled(jm_session_t *s, jm_str_t line, jm_session_reply_t reply)
+{
+    jm_str_t name, arg;
+
+    jm_smtp_split(line, &name, &arg);
+
+    return jm_command_refuse(s, jm_command_verb(name), reply);
+}
+
+
+static jm_session_event_t
+jm_command_refuse(jm_session_t *s, const jm_verb_t *verb,
+                  jm_session_reply_t reply)
+{
+    return verb != NULL && (verb->flags & JM_VERB_FATAL)
+               ? jm_session_end(s, reply)
+               : jm_session_deny(s, reply);
 }
 
 

@@ -14,6 +14,10 @@
 /* Runs a command line. */
 jm_session_event_t jm_session_command(jm_session_t *s, jm_str_t line);
 
+/* Refuses a line that cannot be run for how it is written. */
+jm_session_event_t jm_session_garbled(jm_session_t *s, jm_str_t line,
+                                      jm_session_reply_t reply);
+
 /* What a message is refused with before it has begun, or NONE. */
 jm_session_reply_t jm_session_ready(const jm_session_t *s);
 

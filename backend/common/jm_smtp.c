@@ -66,9 +66,11 @@ jm_smtp_line_read(jm_smtp_line_t *line, const u_char **pos, const u_char *last,
         return status;
     }
 
-    if (status == JM_LINE_OK) {
-        text->data = line->data;
-        text->len = line->len - 2;
+    text->data = line->data;
+    text->len = line->len - 2;
+
+    if (status != JM_LINE_OK) {
+        text->len = line->len < JM_SMTP_LINE ? line->len : JM_SMTP_LINE;
     }
 
     line->len = 0;

@@ -37,7 +37,8 @@ typedef enum {
 
 /*
  * Reads from *pos to `last`, at most one line, and moves *pos.  A line ends at
- * CRLF and nowhere else (RFC 5321 2.3.8).  `text` stays valid until the next
+ * CRLF and nowhere else (RFC 5321 2.3.8).  Of a line that is not OK `text` is
+ * what was kept, to be looked at, not run.  It stays valid until the next
  * call.
  */
 jm_line_status_t jm_smtp_line_read(jm_smtp_line_t *line, const u_char **pos,

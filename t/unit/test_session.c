@@ -230,6 +230,9 @@ static const dialogue_t dialogues[] = {
     { "28: a size that would overflow the sum",
       SCRIPT(OPEN "BDAT 2\r\n\r\nBDAT 9223372036854775799\r\nNOOP\r\n"),
       "250 250 250 250", SEEN },
+    { "28: a control octet in its line",
+      SCRIPT(OPEN "BDAT 6 LAST\1\r\nNOOP\r\n"), "250 250 250 500",
+      SEEN "[close]" },
     { "28: cut off in a chunk", SCRIPT(OPEN "BDAT 10 LAST\r\nhalf\r\n"),
       "250 250 250", SEEN },
 
@@ -244,6 +247,8 @@ static const dialogue_t dialogues[] = {
       "502 252 501 502 214 250 502 502 501 501 502", "" },
 
     { "2: HTTP", SCRIPT("GET / HTTP/1.1\r\nNOOP\r\n"), "554", "[close]" },
+    { "2: HTTP with a control octet", SCRIPT("POST /\1 HTTP/1.1\r\nNOOP\r\n"),
+      "500", "[close]" },
     { "2: telnet", SCRIPT("\xff\xf4\xff\xfd\6NOOP\r\nNOOP\r\n"), "500 250",
       "" },
     { "2: TLS", SCRIPT("\x16\3\1\r\nNOOP\r\n"), "554", "[close]" },
@@ -669,8 +674,10 @@ test_strangers(void **state)
 static void
 test_long_lines(void **state)
 {
-    char     line[JM_SMTP_FLOOD + 1];
-    client_t c;
+    char              line[JM_SMTP_FLOOD + 1];
+    size_t            i;
+    client_t          c;
+    static const char fatal[][6] = { "BDAT ", "post ", "HEAD " };
 
     client_init(&c);
     memset(line, 'x', sizeof(line));
@@ -689,6 +696,17 @@ test_long_lines(void **state)
     client_send(&c, line, sizeof(line));
     assert_true(c.closed);
     client_free(&c);
+
+    /* What is behind these is no command. */
+    for (i = 0; i < COUNT(fatal); i++) {
+        client_init(&c);
+        memcpy(line, fatal[i], 5);
+        memcpy(line + JM_SMTP_LINE, "\r\n", 2);
+        client_send(&c, line, JM_SMTP_LINE + 2);
+        assert_int_equal(c.session.reply, 500);
+        assert_true(c.closed);
+        client_free(&c);
+    }
 }
 
 
