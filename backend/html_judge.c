@@ -9,7 +9,6 @@
 #include "html_link.h"
 #include "html_pixel.h"
 #include "html_report.h"
-#include "html_report.h"
 #include "html_str.h"
 #include "html_style.h"
 #include "html_text.h"
@@ -192,7 +191,8 @@ jm_judge_text(jm_writer_t *w, jm_str_t text)
         return;
     }
 
-    if (w->after_pre && text.data[0] == '\n') {
+    /* a reference to CR is written as LF */
+    if (w->after_pre && (text.data[0] == '\n' || text.data[0] == '\r')) {
         jm_buf_addc(&w->html, '\n');
     }
 

@@ -235,6 +235,21 @@ jm_body_end_block(jm_tree_t *tree, jm_tag_t tag)
 }
 
 
+/* What is dropped ends with whatever is open in it. */
+static void
+jm_body_end_dropped(jm_tree_t *tree, jm_tag_t tag)
+{
+    size_t i;
+
+    for (i = tree->nopen - 1; i > 0; i--) {
+        if (tree->open[i].tag == tag) {
+            jm_tree_pop_to(tree, i);
+            return;
+        }
+    }
+}
+
+
 void
 jm_body_end(jm_tree_t *tree, jm_tag_t tag, jm_str_t name)
 {
@@ -264,6 +279,9 @@ jm_body_end(jm_tree_t *tree, jm_tag_t tag, jm_str_t name)
 
     } else if (flags & BLOCK) {
         jm_body_end_block(tree, tag);
+
+    } else if (jm_tags[tag].action == TREE && jm_tree_is_special(tag)) {
+        jm_body_end_dropped(tree, tag);
 
     } else {
         jm_tree_end_other(tree, tag, name);

@@ -130,6 +130,9 @@ jm_tree_mode(jm_tag_t tag, jm_mode_t inherited)
     case JM_TAG_colgroup:
         return IN_COLGROUP;
 
+    case JM_TAG_template:
+        return IN_BODY;
+
     default:
         return inherited;
     }

@@ -189,6 +189,7 @@ test_tree(void **state)
         { "<tr><td>a</td></tr>b</table>", "ab" },
         { "a</br>b</p>c", "a<br>b<p></p>c" },
         { "<pre>\na</pre><pre>\n\nb</pre>", "<pre>a</pre><pre>\n\nb</pre>" },
+        { "<pre>&#13;a", "<pre>\n\na</pre>" },
         { "<ruby>a<rt>b<rp>c</ruby>", "<ruby>a<rt>b</rt><rp>c</rp></ruby>" },
         { "<center><font size=+1 color=RED face='A, b'>x",
           "<center><font color=\"#ff0000\" face=\"A,b\" size=\"+1\">x</font>"
@@ -215,6 +216,9 @@ test_tree(void **state)
           "<select><option>y</select><button>z</button></FORM>",
           "Goz" },
         { "<dialog>a</dialog>b<dialog open>c</dialog>", "b<div>c</div>" },
+        { "<dialog><p>a</dialog>b<template><li>c</template>d", "bd" },
+        { "<table><template><td>a</template><tr><td>b",
+          "<table><tbody><tr><td>b</td></tr></tbody></table>" },
     };
 
     CHECK(cases);
