@@ -18,12 +18,21 @@ static const char *const jm_guard_params[] = {
     "signature",
     "sig",
     "hmac",
+    "mac",
+    "md5",
+    "sha1",
+    "sha256",
+    "digest",
+    "checksum",
     "sign",
     "policy",
     "key-pair-id",
     "googleaccessid",
     "expires",
     "expiry",
+    "expire",
+    "expiration",
+    "valid_until",
     "exp",
     "hdnea",
     "hdnts",
@@ -55,6 +64,12 @@ static const char *const jm_guard_params[] = {
     "password",
     "pwd",
     "pin",
+    "passcode",
+    "authcode",
+    "auth_code",
+    "login_code",
+    "access_code",
+    "otp_code",
     "invite",
     "invitation",
     "uid",
@@ -68,21 +83,23 @@ static const char *const jm_guard_params[] = {
 /* What the name of such a parameter begins or ends with. */
 static const char *const jm_guard_prefixes[] = { "x-amz-", "x-goog-", "x-oss-",
                                                  "x-ms-" };
-static const char *const jm_guard_suffixes[] = { "token", "signature", "_sig",
-                                                 "_key" };
+static const char *const jm_guard_suffixes[] = { "token",     "signature",
+                                                 "_sig",      "_key",
+                                                 "ationcode", "ation_code" };
 
 /* What a word of such a path begins with; "$": and ends with. */
 static const char *const jm_guard_words[] = {
-    "unsub",    "optout",     "abmeld",      "abbestell", "austrag",
-    "desabonn", "desinscr",   "desuscr",     "anularsus", "baja$",
-    "disiscri", "cancellati", "descadastr",  "afmeld",    "uitschrijv",
-    "wypis",    "rezygn",     "avregistr",   "avprenum",  "avmeld",
-    "odhlas",   "leiratk",    "otpis",       "preferenc", "subscription",
-    "verif",    "confirm",    "bestaetig",   "bestatig",  "activat",
-    "aktivier", "validat",    "reset$",      "password",  "passwort",
-    "magic$",   "signin$",    "login$",      "logon$",    "invit",
-    "einlad",   "oauth",      "resetpass",   "saml$",     "sso$",
-    "auth$",    "authorize",  "authenticat", "magiclink", "onetime",
+    "unsub",     "optout",     "abmeld",      "abbestell", "austrag",
+    "desabonn",  "desinscr",   "desuscr",     "anularsus", "baja$",
+    "disiscri",  "cancellati", "descadastr",  "afmeld",    "uitschrijv",
+    "wypis",     "rezygn",     "avregistr",   "avprenum",  "avmeld",
+    "odhlas",    "leiratk",    "otpis",       "preferenc", "subscription",
+    "verif",     "confirm",    "bestaetig",   "bestatig",  "activat",
+    "aktivier",  "validat",    "reset$",      "password",  "passwort",
+    "magic$",    "signin$",    "login$",      "logon$",    "invit",
+    "einlad",    "oauth",      "resetpass",   "saml$",     "sso$",
+    "auth$",     "authorize",  "authenticat", "magiclink", "onetime",
+    "emailpref", "emailsett",
 };
 
 static const char *const jm_guard_hosts[] = {
@@ -263,11 +280,19 @@ jm_guard_param(const u_char *p, size_t len)
 }
 
 
-/* "a=1&b=2": the names. */
+/* "eyJ….….…", a signed token, whatever it is called (RFC 7519). */
+static int
+jm_guard_is_jwt(const u_char *p, size_t len)
+{
+    return len > 3 && memcmp(p, "eyJ", 3) == 0 && memchr(p, '.', len) != NULL;
+}
+
+
+/* "a=1&b=2": the names, and the values that speak for themselves. */
 static int
 jm_guard_query(const u_char *p, const u_char *end)
 {
-    const u_char *name;
+    const u_char *name, *value;
 
     while (p < end) {
         for (name = p; p < end && *p != '=' && *p != '&' && *p != ';'; p++) {
@@ -278,8 +303,14 @@ jm_guard_query(const u_char *p, const u_char *end)
             return 1;
         }
 
+        value = p + (p < end && *p == '=');
+
         while (p < end && *p != '&' && *p != ';') {
             p++;
+        }
+
+        if (p > value && jm_guard_is_jwt(value, (size_t) (p - value))) {
+            return 1;
         }
 
         p += (p < end);

@@ -398,10 +398,9 @@ jm_decode_proofpoint2(jm_arena_t *arena, const char *arg, size_t len,
 
 
 /*
- * "https://a.example/x*y__;Iw": each "*" is the next byte of what stands
- * behind
- * ";" in base64; "**" and a letter is a run of them, from two for "A" on.  One
- * of the two slashes behind the scheme may have got lost.
+ * "https://a.example/x*y__;Iw": each "*" is the next byte of what stands in
+ * base64 behind ";"; "**" and a letter is a run of them, from two for "A" on.
+ * One of the two slashes behind the scheme may have got lost.
  */
 static int
 jm_decode_proofpoint3(jm_arena_t *arena, const char *arg, size_t len,
