@@ -274,6 +274,8 @@ ngx_http_junkmail_handler(ngx_http_request_t *r)
         if (rc != NGX_OK) {
             return ngx_http_junkmail_error(r, "INVALID_API_KEY");
         }
+
+        ngx_junkmail_api_seen(r);
     }
 
     if (ctx->route->flags & NGX_HTTP_JUNKMAIL_BODY) {

@@ -60,6 +60,12 @@ ngx_int_t ngx_junkmail_api_due(ngx_http_request_t *r,
                                int64_t due);
 
 /*
+ * Has the store remember, once a day, that the account is in use: reading
+ * leaves no other trace there.  Nobody waits for it.
+ */
+void ngx_junkmail_api_seen(ngx_http_request_t *r);
+
+/*
  * What a content handler returns when it has asked; `rc` is what asking gave.
  * A read ends when the client leaves; a change runs to its end.
  */

@@ -161,6 +161,36 @@ ngx_junkmail_api_account_get(ngx_http_request_t      *r,
 }
 
 
+void
+ngx_junkmail_api_seen(ngx_http_request_t *r)
+{
+    u_char                   key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
+    u_char                   text[sizeof("seen ") + JM_ACCOUNT_LEN];
+    ngx_str_t                id, argv[5];
+    ngx_junkmail_rate_t      rate;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+
+    id.data = text;
+    id.len = ngx_sprintf(text, "seen %V", &ctx->keyhash) - text;
+
+    if (ngx_junkmail_rate(&id, 1, NGX_JUNKMAIL_API_DAY / 1000, &rate)
+        != NGX_OK) {
+        return;
+    }
+
+    ngx_str_set(&argv[0], "FCALL");
+    ngx_str_set(&argv[1], "jm_account_seen");
+    ngx_str_set(&argv[2], "1");
+    argv[3].data = key;
+    argv[3].len = ngx_sprintf(key, JM_KEY_ACCOUNT, ctx->key.account) - key;
+    argv[4] = ctx->keyhash;
+
+    (void) ngx_junkmail_redis_command(NULL, NULL, NULL, 5, argv);
+}
+
+
 ngx_int_t
 ngx_junkmail_api_account_delete(ngx_http_request_t      *r,
                                 ngx_http_junkmail_ctx_t *ctx)

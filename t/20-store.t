@@ -889,6 +889,7 @@ my $C     = 'jm:{' . 'c' x 22 . '}';
 my %call  = (
     jm_account_create  => [$B, $KEY, id(1), 10, 1000, 5, 0, 0],
     jm_account_get     => [$K, $KEY],
+    jm_account_seen    => [$K, $KEY],
     jm_account_delete  => [$K, $KEY],
     jm_operator_account_get    => [$K],
     jm_operator_account_update => [$K, 10, 1000, 5, 0, 0],

@@ -86,6 +86,7 @@ my %work = (
         ['FCALL_RO', 'jm_health', 0],
         [f('jm_account_create', 'jm:{' . 'c' x 22 . '}', $H, id(3))],
         [ro('jm_account_get', $K, $H)],
+        [f('jm_account_seen', $K, $H)],
         [ro('jm_key_list', $K, $H)],
         [f('jm_key_create', $K, $H, sha256_hex('new'), id(5), 'new',
             'emails:read', 60)],

@@ -75,6 +75,15 @@ my ($due) = grep { defined }
 ok($due && abs($due - (time() + 86400) * 1000) < 60_000,
     'the reaper looks after it daily');
 
+my $seen = sub { $redis->cmd('HGET', "jm:{$_[0]{id}}", 'seen') };
+my $idle = $jm->account;
+$redis->cmd('HSET', "jm:{$idle->{id}}", seen => 5);
+$jm->api(GET => '/addresses', key => $idle->{key});
+ok($jm->eventually(sub { $seen->($idle) > 5 }), 'reading is use');
+$redis->cmd('HSET', "jm:{$idle->{id}}", seen => 5);
+$jm->api(GET => '/addresses', key => $idle->{key});
+is($seen->($idle), 5, 'told once a day');
+
 # --- keys -------------------------------------------------------------------
 
 $r = $jm->api(GET => '/accounts/me');
@@ -365,7 +374,7 @@ for (1 .. 12) {
     $r = $jm->api(POST => '/accounts');
     $limited++ if $r->{status} == 429;
 }
-is($limited, 4, 'ten accounts an hour');
+is($limited, 5, 'ten accounts an hour');
 is_error($r, 429, 'RATE_LIMITED', 'the next');
 ok($r->{headers}{'retry-after'} > 3500, 'Retry-After');
 

@@ -40,7 +40,8 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
                                    owner   hex SHA-256 of the account, so that
                                            nobody else inherits its mail
   jm:{<A>}                  hash   state         active, deleted
-                                   created, seen (last change by a client)
+                                   created, seen (last change by a client, or
+                                           reading, told once a day)
                                    maxEmails, maxBytes, maxAddresses
                                    maxAddressEmails, maxAddressBytes: of one
                                            address; 0: no limit of its own
@@ -936,6 +937,12 @@ end
 
 -- key -> OK, JSON of the account
 define_api('jm_account_get', {'no-writes'}, '', {}, account_get)
+
+
+-- key -> OK.  A change like any other: it leaves the time behind.
+define_api('jm_account_seen', {'allow-oom'}, '', {}, function()
+    return {'OK'}
+end)
 
 
 local function account_delete(account)
