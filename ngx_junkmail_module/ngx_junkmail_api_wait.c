@@ -42,7 +42,7 @@ typedef struct {
     ngx_str_t               subject; /* the same */
     ngx_str_t               since;   /* position in the log */
     ngx_str_t               found;   /* the email's id */
-    uint32_t                place[2];
+    uint32_t                place[NGX_JUNKMAIL_PUSH_PLACES];
     unsigned                placed : 1;
     unsigned                joined : 1;
     unsigned                gone : 1; /* the key is no longer good */
@@ -286,8 +286,7 @@ ngx_junkmail_wait_leave(void *data)
 
     if (w->placed) {
         w->placed = 0;
-        ngx_junkmail_place_release(w->place[0]);
-        ngx_junkmail_place_release(w->place[1]);
+        ngx_junkmail_push_leave_places(w->place);
     }
 }
 

@@ -15,9 +15,19 @@
 #define NGX_JUNKMAIL_EVENT_ID     "{\"id\":\""
 #define NGX_JUNKMAIL_EVENT_ID_END "\","
 
+/* WHATWG HTML, "Server-sent events". */
+#define NGX_JUNKMAIL_EVENT_SSE_ID   "id: "
+#define NGX_JUNKMAIL_EVENT_SSE_DATA "data: "
+#define NGX_JUNKMAIL_EVENT_SSE_END  "\n\n"
+
 #define ngx_junkmail_event_text(reply, text)                                  \
     (text)->data = (u_char *) (reply)->str;                                   \
     (text)->len = (reply)->len
+
+
+static ngx_junkmail_event_t *
+ngx_junkmail_event_build(ngx_uint_t opcode, ngx_str_t *place, ngx_str_t *id,
+                         ngx_str_t *address, ngx_str_t *json);
 
 
 ngx_int_t
@@ -95,7 +105,63 @@ ngx_junkmail_event_t *
 ngx_junkmail_event_make(ngx_uint_t opcode, ngx_str_t *id, ngx_str_t *address,
                         ngx_str_t *json)
 {
-    size_t                len, header;
+    return ngx_junkmail_event_build(opcode, id, id, address, json);
+}
+
+
+ngx_junkmail_event_t *
+ngx_junkmail_event_hello(ngx_str_t *start, ngx_msec_t heartbeat)
+{
+    u_char    hello[sizeof("{\"type\":\"hello\",\"id\":\"\",\"heartbeat\":}")
+                 + NGX_JUNKMAIL_CURSOR_LEN + NGX_INT_T_LEN];
+    ngx_str_t text, none = ngx_null_string;
+
+    if (start->len > NGX_JUNKMAIL_CURSOR_LEN) {
+        return NULL;
+    }
+
+    text.data = hello;
+    text.len = ngx_sprintf(hello,
+                           "{\"type\":\"hello\",\"id\":\"%V\","
+                           "\"heartbeat\":%M}",
+                           start, (heartbeat + 999) / 1000)
+               - hello;
+
+    return ngx_junkmail_event_build(JM_WS_TEXT, start, &none, &none, &text);
+}
+
+
+ngx_junkmail_event_t *
+ngx_junkmail_event_reset(ngx_str_t *newest)
+{
+    u_char    reset[sizeof("{\"type\":\"reset\",\"id\":\"\"}")
+                 + NGX_JUNKMAIL_CURSOR_LEN];
+    ngx_str_t text, none = ngx_null_string;
+
+    if (newest->len > NGX_JUNKMAIL_CURSOR_LEN) {
+        return NULL;
+    }
+
+    text.data = reset;
+    text.len = ngx_sprintf(reset, "{\"type\":\"reset\",\"id\":\"%V\"}", newest)
+               - reset;
+
+    return ngx_junkmail_event_build(JM_WS_TEXT, newest, &none, &none, &text);
+}
+
+
+/*
+ * One block: the server-sent event's first lines, the WebSocket frame's
+ * header, and the text that both share; behind it the event's empty line.
+ * `place` is the id that SSE tells, `id` the log's, with which the text
+ * begins.
+ */
+
+static ngx_junkmail_event_t *
+ngx_junkmail_event_build(ngx_uint_t opcode, ngx_str_t *place, ngx_str_t *id,
+                         ngx_str_t *address, ngx_str_t *json)
+{
+    size_t                len, header, lead;
     u_char               *p, bytes[JM_WS_HEADER_MAX];
     ngx_junkmail_event_t *e;
 
@@ -108,15 +174,40 @@ ngx_junkmail_event_make(ngx_uint_t opcode, ngx_str_t *id, ngx_str_t *address,
 
     header = jm_ws_header(bytes, opcode, len);
 
-    e = ngx_junkmail_event_alloc(header + len, address->len);
+    lead = sizeof(NGX_JUNKMAIL_EVENT_SSE_DATA) - 1;
+
+    if (place->len) {
+        lead += sizeof(NGX_JUNKMAIL_EVENT_SSE_ID "\n") - 1 + place->len;
+    }
+
+    e = ngx_junkmail_event_alloc(lead + header + len,
+                                 sizeof(NGX_JUNKMAIL_EVENT_SSE_END) - 1
+                                     + address->len);
     if (e == NULL) {
         return NULL;
     }
 
-    p = ngx_cpymem(e->frame.data, bytes, header);
+    p = e->frame.data;
+
+    e->sse[0].data = p;
+    e->sse[0].len = lead;
+
+    if (place->len) {
+        p = ngx_sprintf(p, NGX_JUNKMAIL_EVENT_SSE_ID "%V\n", place);
+    }
+
+    p = ngx_cpymem(p, NGX_JUNKMAIL_EVENT_SSE_DATA,
+                   sizeof(NGX_JUNKMAIL_EVENT_SSE_DATA) - 1);
+
+    e->frame.data = p;
+    e->frame.len = header + len;
+
+    p = ngx_cpymem(p, bytes, header);
 
     e->json.data = p;
     e->json.len = len;
+    e->sse[1].data = p;
+    e->sse[1].len = len + sizeof(NGX_JUNKMAIL_EVENT_SSE_END) - 1;
 
     if (id->len) {
         p = ngx_cpymem(p, NGX_JUNKMAIL_EVENT_ID,
@@ -131,6 +222,9 @@ ngx_junkmail_event_make(ngx_uint_t opcode, ngx_str_t *id, ngx_str_t *address,
     if (json->len) {
         p = ngx_cpymem(p, json->data, json->len);
     }
+
+    p = ngx_cpymem(p, NGX_JUNKMAIL_EVENT_SSE_END,
+                   sizeof(NGX_JUNKMAIL_EVENT_SSE_END) - 1);
 
     if (address->len) {
         ngx_memcpy(p, address->data, address->len);
@@ -157,6 +251,7 @@ ngx_junkmail_event_alloc(size_t frame, size_t more)
     e->refs = 1;
     e->frame.data = (u_char *) (e + 1);
     e->frame.len = frame;
+    e->sse[1] = e->frame;
 
     return e;
 }

@@ -1,7 +1,7 @@
 /*
  * Cursors and events: positions in an account's log, and what is sent about
  * it.  Used by the hub, which makes events of the log's entries, and by
- * ngx_junkmail_websocket.c, which sends them.
+ * ngx_junkmail_websocket.c and ngx_junkmail_sse.c, which send them.
  */
 
 #ifndef _NGX_JUNKMAIL_EVENT_H_INCLUDED_
@@ -30,6 +30,8 @@ typedef struct {
     ngx_str_t  address; /* address id it belongs to; empty: the account */
     ngx_str_t  json;    /* the text `{"id":"…",…}` */
     ngx_str_t  frame;   /* the same as a WebSocket frame: json is its end */
+    ngx_str_t  sse[2];  /* the same as a server-sent event: json is the
+                           beginning of the second piece */
 } ngx_junkmail_event_t;
 
 /* `<ms>-<seq>`, or `0`: NGX_OK or NGX_ERROR. */
@@ -52,8 +54,17 @@ ngx_junkmail_event_t *ngx_junkmail_event_make(ngx_uint_t opcode, ngx_str_t *id,
                                               ngx_str_t *json);
 
 /*
+ * What a connection begins with, and what tells it to begin anew: texts of our
+ * own, which a client of SSE nevertheless remembers as the place to come back
+ * to.  `heartbeat` in ms.  NULL without memory.
+ */
+ngx_junkmail_event_t *ngx_junkmail_event_hello(ngx_str_t *start,
+                                               ngx_msec_t heartbeat);
+ngx_junkmail_event_t *ngx_junkmail_event_reset(ngx_str_t *newest);
+
+/*
  * The same with nothing in it: `frame` bytes for the caller to write, all that
- * is sent, with room for `more` behind them.
+ * is sent (by SSE, too), with room for `more` behind them.
  */
 ngx_junkmail_event_t *ngx_junkmail_event_alloc(size_t frame, size_t more);
 

@@ -16,6 +16,10 @@
 
 #define NGX_JUNKMAIL_OUTBOX_CHAIN 64
 
+/* What may wait for a slow reader. */
+#define NGX_JUNKMAIL_OUTBOX_EVENTS 256
+#define NGX_JUNKMAIL_OUTBOX_BYTES  (256 * 1024)
+
 
 struct ngx_junkmail_outbox_item_s {
     ngx_junkmail_outbox_item_t *next;
@@ -65,6 +69,45 @@ ngx_junkmail_outbox_add(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e)
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_junkmail_outbox_give(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e)
+{
+    ngx_int_t rc;
+
+    if (e == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_junkmail_outbox_add(box, e);
+
+    ngx_junkmail_event_free(e);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_junkmail_outbox_offer(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e,
+                          ngx_uint_t live)
+{
+    if (live && box->events != 0
+        && (box->events >= NGX_JUNKMAIL_OUTBOX_EVENTS
+            || box->bytes + e->frame.len > NGX_JUNKMAIL_OUTBOX_BYTES))
+    {
+        return NGX_BUSY;
+    }
+
+    if (ngx_junkmail_outbox_add(box, e) != NGX_OK) {
+        return NGX_BUSY;
+    }
+
+    return box->events >= NGX_JUNKMAIL_OUTBOX_EVENTS / 2
+                   || box->bytes >= NGX_JUNKMAIL_OUTBOX_BYTES / 2
+               ? NGX_AGAIN
+               : NGX_OK;
 }
 
 
@@ -167,6 +210,33 @@ ngx_junkmail_outbox_drop(ngx_junkmail_outbox_t *box)
 
         box->last = *item;
         item = &(*item)->next;
+    }
+}
+
+
+ngx_uint_t
+ngx_junkmail_outbox_peek(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t **e,
+                         ngx_uint_t n)
+{
+    ngx_uint_t                  i;
+    ngx_junkmail_outbox_item_t *item;
+
+    item = box->first;
+
+    for (i = 0; i < n && item != NULL; i++) {
+        e[i] = item->event;
+        item = item->next;
+    }
+
+    return i;
+}
+
+
+void
+ngx_junkmail_outbox_shift(ngx_junkmail_outbox_t *box, ngx_uint_t n)
+{
+    while (n-- != 0) {
+        ngx_junkmail_outbox_remove(box, &box->first);
     }
 }
 

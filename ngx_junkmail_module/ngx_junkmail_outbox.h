@@ -1,6 +1,7 @@
 /*
  * What a connection has yet to send: references to events, in order.  Used by
- * ngx_junkmail_websocket.c.
+ * ngx_junkmail_websocket.c, which has it write the frames, and by
+ * ngx_junkmail_sse.c, which gives the events to nginx's filters itself.
  */
 
 #ifndef _NGX_JUNKMAIL_OUTBOX_H_INCLUDED_
@@ -30,6 +31,19 @@ typedef struct {
 ngx_int_t ngx_junkmail_outbox_add(ngx_junkmail_outbox_t *box,
                                   ngx_junkmail_event_t  *e);
 
+/* The same, but the maker's reference goes to the outbox; NULL: NGX_ERROR. */
+ngx_int_t ngx_junkmail_outbox_give(ngx_junkmail_outbox_t *box,
+                                   ngx_junkmail_event_t  *e);
+
+/*
+ * As the first for an event of the log, of which only so many may wait:
+ * NGX_AGAIN when it was taken and half the room is gone, NGX_BUSY when there
+ * was none. A replay, which is not `live`, pauses long before; and alone an
+ * event of any size may pass.
+ */
+ngx_int_t ngx_junkmail_outbox_offer(ngx_junkmail_outbox_t *box,
+                                    ngx_junkmail_event_t *e, ngx_uint_t live);
+
 /*
  * Writes as much as the connection takes.  NGX_OK: all of it; NGX_AGAIN: the
  * connection is full; NGX_ERROR.
@@ -41,6 +55,14 @@ ngx_int_t ngx_junkmail_outbox_flush(ngx_junkmail_outbox_t *box);
  * cursor; our own frames stay, and so does one that has been begun.
  */
 void ngx_junkmail_outbox_drop(ngx_junkmail_outbox_t *box);
+
+/*
+ * For a caller who writes: up to `n` of the events from the first on, and how
+ * many there are; and that the first `n` have been sent.
+ */
+ngx_uint_t ngx_junkmail_outbox_peek(ngx_junkmail_outbox_t *box,
+                                    ngx_junkmail_event_t **e, ngx_uint_t n);
+void       ngx_junkmail_outbox_shift(ngx_junkmail_outbox_t *box, ngx_uint_t n);
 
 void ngx_junkmail_outbox_clear(ngx_junkmail_outbox_t *box);
 

@@ -1,9 +1,9 @@
 /*
  * The handshake of GET /api/v1/events: what the client asks for, who it is,
- * whether it may, and where in the log it starts; all of it before the
- * upgrade, so that a refusal is plain HTTP (RFC 6455, 4.2).  Called by the
- * route table of ngx_http_junkmail_module.c; hands over to
- * ngx_junkmail_websocket.c.
+ * whether it may, and where in the log it starts; all of it before the upgrade
+ * or the stream, so that a refusal is plain HTTP (RFC 6455, 4.2).  Called by
+ * the route table of ngx_http_junkmail_module.c; hands over to
+ * ngx_junkmail_websocket.c or ngx_junkmail_sse.c.
  */
 
 #include <ngx_config.h>
@@ -26,6 +26,9 @@
 #define NGX_JUNKMAIL_PUSH_ADDRESSES 100
 
 #define NGX_JUNKMAIL_PUSH_BEARER "bearer."
+#define NGX_JUNKMAIL_PUSH_STREAM "text/event-stream"
+
+#define NGX_JUNKMAIL_PUSH_UNSENT (32 * 1024) /* bytes in the kernel */
 
 
 /* The headers of a handshake, as far as nginx does not know them. */
@@ -36,8 +39,10 @@ typedef struct {
     ngx_uint_t versions;  /* number of Sec-WebSocket-Version */
     ngx_uint_t version13; /* and whether it is 13 */
     ngx_uint_t offered;   /* junkmail.v1 */
+    ngx_uint_t stream;    /* text/event-stream is accepted */
     ngx_str_t  key;
     ngx_str_t  bearer; /* the API key of a subprotocol */
+    ngx_str_t  last;   /* Last-Event-ID */
 } ngx_junkmail_push_headers_t;
 
 typedef struct {
@@ -62,6 +67,15 @@ static void ngx_junkmail_push_version(ngx_junkmail_push_headers_t *h,
 static void ngx_junkmail_push_protocol(ngx_junkmail_push_headers_t *h,
                                        jm_str_t                     value);
 
+static void       ngx_junkmail_push_accepts(ngx_junkmail_push_headers_t *h,
+                                            jm_str_t                     value);
+static ngx_uint_t ngx_junkmail_push_unwanted(u_char *p, u_char *last);
+static void       ngx_junkmail_push_last(ngx_junkmail_push_headers_t *h,
+                                         jm_str_t                     value);
+
+static ngx_uint_t
+                 ngx_junkmail_push_is_handshake(ngx_http_request_t          *r,
+                                                ngx_junkmail_push_headers_t *h);
 static ngx_int_t ngx_junkmail_push_other_version(ngx_http_request_t *r);
 
 static ngx_int_t ngx_junkmail_push_identify(ngx_http_request_t          *r,
@@ -94,6 +108,8 @@ static const ngx_junkmail_push_header_t ngx_junkmail_push_headers[] = {
     { "sec-websocket-key", ngx_junkmail_push_key },
     { "sec-websocket-version", ngx_junkmail_push_version },
     { "sec-websocket-protocol", ngx_junkmail_push_protocol },
+    { "accept", ngx_junkmail_push_accepts },
+    { "last-event-id", ngx_junkmail_push_last },
     { NULL, NULL }
 };
 
@@ -125,24 +141,19 @@ ngx_junkmail_push_handler(ngx_http_request_t *r)
 
     /* HTTP/2 knows no Upgrade; there the header means nothing. */
 
-    if (!h.upgrade || r->stream != NULL) {
+    if (r->stream != NULL) {
+        h.upgrade = 0;
+    }
+
+    if (!h.upgrade && !h.stream) {
         return ngx_http_junkmail_error(r, "NOT_ACCEPTABLE");
     }
 
-    if (h.versions == 1 && !h.version13) {
+    if (h.upgrade && h.versions == 1 && !h.version13) {
         return ngx_junkmail_push_other_version(r);
     }
 
-    /*
-     * RFC 6455, 4.2.1.  A body is refused as well: its bytes would be read as
-     * frames.
-     */
-
-    if (r->method != NGX_HTTP_GET || r->http_version < NGX_HTTP_VERSION_11
-        || !h.connect || h.keys != 1 || h.versions != 1
-        || !jm_ws_key_valid((jm_str_t){ h.key.data, h.key.len })
-        || ngx_junkmail_push_has_body(r))
-    {
+    if (h.upgrade && !ngx_junkmail_push_is_handshake(r, &h)) {
         return ngx_http_junkmail_error(r, "BAD_REQUEST");
     }
 
@@ -162,10 +173,18 @@ ngx_junkmail_push_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    p->sse = !h.upgrade;
     p->key = h.key;
     p->protocol = h.offered;
 
     rc = ngx_junkmail_push_query(r, p, &field);
+
+    /* The place a reader of SSE has come to is newer than its address. */
+
+    if (rc == NGX_OK && p->sse && h.last.len != 0) {
+        field = "Last-Event-ID";
+        rc = ngx_junkmail_push_since(r, p, &h.last);
+    }
 
     if (rc == NGX_DECLINED) {
         return ngx_http_junkmail_error(r, "ADDRESS_NOT_FOUND");
@@ -180,6 +199,22 @@ ngx_junkmail_push_handler(ngx_http_request_t *r)
     }
 
     return ngx_junkmail_push_ask(r, p);
+}
+
+
+/*
+ * RFC 6455, 4.2.1.  A body is refused as well: its bytes would be read as
+ * frames.
+ */
+
+static ngx_uint_t
+ngx_junkmail_push_is_handshake(ngx_http_request_t          *r,
+                               ngx_junkmail_push_headers_t *h)
+{
+    return r->method == NGX_HTTP_GET && r->http_version >= NGX_HTTP_VERSION_11
+           && h->connect && h->keys == 1 && h->versions == 1
+           && jm_ws_key_valid((jm_str_t){ h->key.data, h->key.len })
+           && !ngx_junkmail_push_has_body(r);
 }
 
 
@@ -289,6 +324,80 @@ ngx_junkmail_push_protocol(ngx_junkmail_push_headers_t *h, jm_str_t value)
             h->bearer.len = token.len - bearer;
         }
     }
+}
+
+
+/*
+ * RFC 9110, 12.5.1.  Only the type itself counts: a client that takes anything
+ * has not asked for a response without end.
+ */
+
+static void
+ngx_junkmail_push_accepts(ngx_junkmail_push_headers_t *h, jm_str_t value)
+{
+    u_char  *p, *last;
+    jm_str_t range;
+
+    static const size_t len = sizeof(NGX_JUNKMAIL_PUSH_STREAM) - 1;
+
+    while (jm_ws_token_next(&value, &range)) {
+
+        if (range.len < len
+            || ngx_strncasecmp(range.data, (u_char *) NGX_JUNKMAIL_PUSH_STREAM,
+                               len)
+                   != 0)
+        {
+            continue;
+        }
+
+        p = range.data + len;
+        last = range.data + range.len;
+
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        if (p == last || (*p == ';' && !ngx_junkmail_push_unwanted(p, last))) {
+            h->stream = 1;
+        }
+    }
+}
+
+
+/* Among the parameters is a weight of zero. */
+
+static ngx_uint_t
+ngx_junkmail_push_unwanted(u_char *p, u_char *last)
+{
+    while (p < last) {
+
+        do {
+            p++;
+        } while (p < last && (*p == ' ' || *p == '\t'));
+
+        if (last - p >= 3 && (*p | 0x20) == 'q' && p[1] == '=') {
+
+            for (p += 2; p < last && (*p == '0' || *p == '.'); p++) {
+                /* void */
+            }
+
+            return p == last || *p < '1' || *p > '9';
+        }
+
+        while (p < last && *p != ';') {
+            p++;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_junkmail_push_last(ngx_junkmail_push_headers_t *h, jm_str_t value)
+{
+    h->last.data = value.data;
+    h->last.len = value.len;
 }
 
 
@@ -495,11 +604,21 @@ ngx_junkmail_push_answer(void *data, redisReply *reply)
         return;
     }
 
+    if (r->method == NGX_HTTP_HEAD) {
+        ngx_http_junkmail_finish(r, ngx_junkmail_sse_head(r));
+        return;
+    }
+
     if (ngx_junkmail_push_take_places(r, p->place) != NGX_OK) {
         ngx_memzero(&rate, sizeof(ngx_junkmail_rate_t));
         rate.reset = ngx_time() + NGX_JUNKMAIL_PUSH_RETRY;
 
         ngx_http_junkmail_finish(r, ngx_http_junkmail_limited(r, &rate));
+        return;
+    }
+
+    if (p->sse) {
+        ngx_junkmail_sse_start(r, p);
         return;
     }
 
@@ -515,9 +634,7 @@ ngx_junkmail_push_answer(void *data, redisReply *reply)
     }
 
     if (rc != NGX_OK) {
-        ngx_junkmail_place_release(p->place[0]);
-        ngx_junkmail_place_release(p->place[1]);
-
+        ngx_junkmail_push_leave_places(p->place);
         ngx_http_junkmail_fail(r, "INTERNAL");
     }
 }
@@ -602,6 +719,110 @@ ngx_junkmail_push_take_places(ngx_http_request_t *r, uint32_t *place)
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_junkmail_push_leave_places(uint32_t *place)
+{
+    ngx_uint_t i;
+
+    for (i = 0; i < NGX_JUNKMAIL_PUSH_PLACES; i++) {
+        ngx_junkmail_place_release(place[i]);
+    }
+}
+
+
+/* What WebSocket and SSE share. */
+
+
+ngx_int_t
+ngx_junkmail_filter_make(ngx_pool_t *pool, ngx_array_t *addresses,
+                         ngx_junkmail_filter_t *f)
+{
+    ngx_str_t *id;
+    ngx_uint_t i;
+
+    f->n = addresses->nelts;
+
+    if (f->n == 0) {
+        return NGX_OK;
+    }
+
+    f->ids = ngx_pnalloc(pool, f->n * JM_UUID_LEN);
+    if (f->ids == NULL) {
+        return NGX_ERROR;
+    }
+
+    id = addresses->elts;
+
+    for (i = 0; i < f->n; i++) {
+        ngx_memcpy(f->ids + i * JM_UUID_LEN, id[i].data, JM_UUID_LEN);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_junkmail_filter_match(ngx_junkmail_filter_t *f, ngx_junkmail_event_t *e)
+{
+    ngx_uint_t i;
+
+    if (f->n == 0 || e->address.len != JM_UUID_LEN) {
+        return 1;
+    }
+
+    for (i = 0; i < f->n; i++) {
+        if (ngx_memcmp(f->ids + i * JM_UUID_LEN, e->address.data, JM_UUID_LEN)
+            == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * What waits for a slow reader waits with us, where it is counted and shared,
+ * and not in megabytes of the kernel's, where a ping would stand behind it.
+ */
+
+ngx_int_t
+ngx_junkmail_push_tune(ngx_http_request_t *r)
+{
+    int                       unsent;
+    ngx_connection_t         *c;
+    ngx_http_core_loc_conf_t *clcf;
+
+    c = r->connection;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_ssl_free_buffer(c);
+        c->ssl->buffer = 0;
+    }
+#endif
+
+    if (c->sockaddr->sa_family == AF_UNIX) {
+        return NGX_OK;
+    }
+
+    unsent = NGX_JUNKMAIL_PUSH_UNSENT;
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+                   (const void *) &unsent, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_NOTSENT_LOWAT) failed");
+        return NGX_ERROR;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    return clcf->tcp_nodelay ? ngx_tcp_nodelay(c) : NGX_OK;
 }
 
 

@@ -37,12 +37,6 @@
 #define NGX_JUNKMAIL_WEBSOCKET_MESSAGE       4096  /* bytes a client may say */
 #define NGX_JUNKMAIL_WEBSOCKET_RATE          10    /* frames a second */
 
-/* What may wait for a slow reader. */
-#define NGX_JUNKMAIL_WEBSOCKET_EVENTS 256
-#define NGX_JUNKMAIL_WEBSOCKET_BYTES  (256 * 1024)
-
-#define NGX_JUNKMAIL_WEBSOCKET_UNSENT (32 * 1024) /* in the kernel */
-
 #define NGX_JUNKMAIL_WEBSOCKET_READS 16 /* of one wake-up */
 
 /* The one message a client may send, and where white space may stand in it. */
@@ -58,14 +52,13 @@ typedef struct {
     ngx_junkmail_listener_t listener;
     jm_ws_t                 parser;
     ngx_junkmail_outbox_t   out;
-    u_char                 *filter; /* address ids, one after another */
-    ngx_uint_t              nfilter;
+    ngx_junkmail_filter_t   filter;
     ngx_msec_t              ping;
     ngx_msec_t              jitter;
     off_t                   received;
     time_t                  started;
     time_t                  second; /* of which `frames` counts */
-    uint32_t                place[2];
+    uint32_t                place[NGX_JUNKMAIL_PUSH_PLACES];
     uint16_t                code; /* with which it is closed */
     uint8_t                 frames;
     uint8_t                 match;        /* of the text message so far */
@@ -82,7 +75,6 @@ static ngx_junkmail_websocket_t *
 ngx_junkmail_websocket_create(ngx_http_request_t *r, ngx_junkmail_push_t *p);
 static ngx_int_t ngx_junkmail_websocket_greet(ngx_junkmail_websocket_t *s,
                                               ngx_junkmail_push_t      *p);
-static ngx_int_t ngx_junkmail_websocket_tune(ngx_http_request_t *r);
 
 static void ngx_junkmail_websocket_read_handler(ngx_event_t *rev);
 static void ngx_junkmail_websocket_write_handler(ngx_event_t *wev);
@@ -106,8 +98,6 @@ static void      ngx_junkmail_websocket_gone(ngx_junkmail_listener_t *l);
 static ngx_int_t ngx_junkmail_websocket_say(ngx_junkmail_websocket_t *s,
                                             ngx_uint_t                opcode,
                                             ngx_str_t                *text);
-static ngx_int_t ngx_junkmail_websocket_say_reset(ngx_junkmail_websocket_t *s,
-                                                  ngx_str_t *newest);
 static ngx_int_t ngx_junkmail_websocket_flush(ngx_junkmail_websocket_t *s);
 
 static void ngx_junkmail_websocket_close(ngx_junkmail_websocket_t *s,
@@ -140,7 +130,7 @@ ngx_junkmail_websocket_start(ngx_http_request_t *r, ngx_junkmail_push_t *p)
     }
 
     if (ngx_junkmail_websocket_greet(s, p) != NGX_OK
-        || ngx_junkmail_websocket_tune(r) != NGX_OK
+        || ngx_junkmail_push_tune(r) != NGX_OK
         || ngx_junkmail_hub_join(&s->listener, &ctx->account, &ctx->keyhash,
                                  p->reset ? &p->newest : &p->start)
                != NGX_OK)
@@ -201,8 +191,6 @@ ngx_junkmail_websocket_start(ngx_http_request_t *r, ngx_junkmail_push_t *p)
 static ngx_junkmail_websocket_t *
 ngx_junkmail_websocket_create(ngx_http_request_t *r, ngx_junkmail_push_t *p)
 {
-    ngx_str_t                *id;
-    ngx_uint_t                i;
     ngx_connection_t         *c;
     ngx_junkmail_websocket_t *s;
 
@@ -223,25 +211,12 @@ ngx_junkmail_websocket_create(ngx_http_request_t *r, ngx_junkmail_push_t *p)
     s->ping = ngx_http_junkmail_push_ping(r);
     s->jitter = ngx_http_junkmail_push_jitter(r);
     s->started = ngx_time();
-    s->place[0] = p->place[0];
-    s->place[1] = p->place[1];
+    ngx_memcpy(s->place, p->place, sizeof(p->place));
     s->code = JM_WS_ABNORMAL;
 
-    s->nfilter = p->addresses.nelts;
-
-    if (s->nfilter == 0) {
-        return s;
-    }
-
-    s->filter = ngx_pnalloc(c->pool, s->nfilter * JM_UUID_LEN);
-    if (s->filter == NULL) {
+    if (ngx_junkmail_filter_make(c->pool, &p->addresses, &s->filter) != NGX_OK)
+    {
         return NULL;
-    }
-
-    id = p->addresses.elts;
-
-    for (i = 0; i < s->nfilter; i++) {
-        ngx_memcpy(s->filter + i * JM_UUID_LEN, id[i].data, JM_UUID_LEN);
     }
 
     return s;
@@ -254,74 +229,20 @@ static ngx_int_t
 ngx_junkmail_websocket_greet(ngx_junkmail_websocket_t *s,
                              ngx_junkmail_push_t      *p)
 {
-    u_char    hello[sizeof("{\"type\":\"hello\",\"id\":\"\",\"heartbeat\":}")
-                 + NGX_JUNKMAIL_CURSOR_LEN + NGX_INT_T_LEN];
-    ngx_str_t text;
-
-    if (p->start.len > NGX_JUNKMAIL_CURSOR_LEN
-        || ngx_junkmail_outbox_add(&s->out, p->answer) != NGX_OK)
+    if (ngx_junkmail_outbox_add(&s->out, p->answer) != NGX_OK
+        || ngx_junkmail_outbox_give(
+               &s->out, ngx_junkmail_event_hello(&p->start, s->ping))
+               != NGX_OK)
     {
-        return NGX_ERROR;
-    }
-
-    text.data = hello;
-    text.len = ngx_sprintf(hello,
-                           "{\"type\":\"hello\",\"id\":\"%V\","
-                           "\"heartbeat\":%M}",
-                           &p->start, (s->ping + 999) / 1000)
-               - hello;
-
-    if (ngx_junkmail_websocket_say(s, JM_WS_TEXT, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (p->reset) {
-        return ngx_junkmail_websocket_say_reset(s, &p->newest);
+        return ngx_junkmail_outbox_give(&s->out,
+                                        ngx_junkmail_event_reset(&p->newest));
     }
 
     return NGX_OK;
-}
-
-
-/*
- * What waits for a slow reader waits with us, where it is counted and shared,
- * and not in megabytes of the kernel's, where a ping would stand behind it.
- */
-
-static ngx_int_t
-ngx_junkmail_websocket_tune(ngx_http_request_t *r)
-{
-    int                       unsent;
-    ngx_connection_t         *c;
-    ngx_http_core_loc_conf_t *clcf;
-
-    c = r->connection;
-
-#if (NGX_HTTP_SSL)
-    if (c->ssl) {
-        ngx_ssl_free_buffer(c);
-        c->ssl->buffer = 0;
-    }
-#endif
-
-    if (c->sockaddr->sa_family == AF_UNIX) {
-        return NGX_OK;
-    }
-
-    unsent = NGX_JUNKMAIL_WEBSOCKET_UNSENT;
-
-    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
-                   (const void *) &unsent, sizeof(int))
-        == -1)
-    {
-        ngx_connection_error(c, ngx_socket_errno,
-                             "setsockopt(TCP_NOTSENT_LOWAT) failed");
-        return NGX_ERROR;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    return clcf->tcp_nodelay ? ngx_tcp_nodelay(c) : NGX_OK;
 }
 
 
@@ -676,47 +597,20 @@ ngx_junkmail_websocket_event(ngx_junkmail_listener_t *l,
 {
     ngx_junkmail_websocket_t *s = l->data;
 
-    ngx_uint_t i;
+    ngx_int_t rc;
 
-    if (s->closing || s->slow) {
+    if (s->closing || s->slow || !ngx_junkmail_filter_match(&s->filter, e)) {
         return NGX_OK;
     }
 
-    if (s->nfilter != 0 && e->address.len == JM_UUID_LEN) {
+    rc = ngx_junkmail_outbox_offer(&s->out, e, l->reader.live);
 
-        for (i = 0; i < s->nfilter; i++) {
-            if (ngx_memcmp(s->filter + i * JM_UUID_LEN, e->address.data,
-                           JM_UUID_LEN)
-                == 0) {
-                break;
-            }
-        }
-
-        if (i == s->nfilter) {
-            return NGX_OK;
-        }
+    if (rc != NGX_BUSY) {
+        return rc;
     }
 
-    /* A replay pauses long before; alone, an event of any size may pass. */
-
-    if (l->reader.live && s->out.events != 0
-        && (s->out.events >= NGX_JUNKMAIL_WEBSOCKET_EVENTS
-            || s->out.bytes + e->frame.len > NGX_JUNKMAIL_WEBSOCKET_BYTES))
-    {
-        s->slow = 1;
-    }
-
-    if (s->slow || ngx_junkmail_outbox_add(&s->out, e) != NGX_OK) {
-        s->slow = 1;
-        ngx_post_event(s->connection->write, &ngx_posted_events);
-        return NGX_OK;
-    }
-
-    if (s->out.events >= NGX_JUNKMAIL_WEBSOCKET_EVENTS / 2
-        || s->out.bytes >= NGX_JUNKMAIL_WEBSOCKET_BYTES / 2)
-    {
-        return NGX_AGAIN;
-    }
+    s->slow = 1;
+    ngx_post_event(s->connection->write, &ngx_posted_events);
 
     return NGX_OK;
 }
@@ -727,7 +621,10 @@ ngx_junkmail_websocket_reset(ngx_junkmail_listener_t *l, ngx_str_t *newest)
 {
     ngx_junkmail_websocket_t *s = l->data;
 
-    if (!s->closing && ngx_junkmail_websocket_say_reset(s, newest) != NGX_OK) {
+    if (!s->closing
+        && ngx_junkmail_outbox_give(&s->out, ngx_junkmail_event_reset(newest))
+               != NGX_OK)
+    {
         s->slow = 1;
         ngx_post_event(s->connection->write, &ngx_posted_events);
     }
@@ -752,40 +649,10 @@ static ngx_int_t
 ngx_junkmail_websocket_say(ngx_junkmail_websocket_t *s, ngx_uint_t opcode,
                            ngx_str_t *text)
 {
-    ngx_int_t             rc;
-    ngx_str_t             none = ngx_null_string;
-    ngx_junkmail_event_t *e;
+    ngx_str_t none = ngx_null_string;
 
-    e = ngx_junkmail_event_make(opcode, &none, &none, text);
-    if (e == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_junkmail_outbox_add(&s->out, e);
-
-    ngx_junkmail_event_free(e);
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_junkmail_websocket_say_reset(ngx_junkmail_websocket_t *s,
-                                 ngx_str_t                *newest)
-{
-    u_char    reset[sizeof("{\"type\":\"reset\",\"id\":\"\"}")
-                 + NGX_JUNKMAIL_CURSOR_LEN];
-    ngx_str_t text;
-
-    if (newest->len > NGX_JUNKMAIL_CURSOR_LEN) {
-        return NGX_ERROR;
-    }
-
-    text.data = reset;
-    text.len = ngx_sprintf(reset, "{\"type\":\"reset\",\"id\":\"%V\"}", newest)
-               - reset;
-
-    return ngx_junkmail_websocket_say(s, JM_WS_TEXT, &text);
+    return ngx_junkmail_outbox_give(
+        &s->out, ngx_junkmail_event_make(opcode, &none, &none, text));
 }
 
 
@@ -871,8 +738,7 @@ ngx_junkmail_websocket_finish(ngx_junkmail_websocket_t *s)
     ngx_junkmail_hub_leave(&s->listener);
     ngx_junkmail_outbox_clear(&s->out);
 
-    ngx_junkmail_place_release(s->place[0]);
-    ngx_junkmail_place_release(s->place[1]);
+    ngx_junkmail_push_leave_places(s->place);
 
     c->idle = 0;
 

@@ -34,6 +34,7 @@ use Time::HiRes qw(sleep time);
 use JunkMail::Redis;
 use JunkMail::HTTP;
 use JunkMail::SMTP;
+use JunkMail::SSE;
 use JunkMail::WebSocket;
 
 our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
@@ -58,7 +59,7 @@ sub new
                             # and in backend @DIR@ is our directory
         streams   => '',    # further lines of stream {}; @DIR@ there, too
         http      => '',    # further lines of the HTTP server {}
-        jitter    => '1s',  # of closing WebSockets at a reload
+        jitter    => '1s',  # of closing listeners at a reload
         junkmail  => '',    # further lines of junkmail {}
         main      => '',    # further lines of nginx's main context
         daemon    => 0,     # nginx as a daemon, as a binary upgrade needs it
@@ -502,6 +503,13 @@ sub ws
 
     return JunkMail::WebSocket->new(port => $self->{http_port},
         path => $path, %opt);
+}
+
+sub sse
+{
+    my ($self, $path, %opt) = @_;
+
+    return JunkMail::SSE->new(port => $self->{http_port}, path => $path, %opt);
 }
 
 # --- processes -------------------------------------------------------------
