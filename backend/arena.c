@@ -120,7 +120,7 @@ jm_arena_guard(jm_arena_t *arena)
 
 
 void *
-jm_arena_alloc(jm_arena_t *arena, size_t size)
+jm_arena_take(jm_arena_t *arena, size_t size)
 {
     void             *p;
     size_t            need;
@@ -149,9 +149,14 @@ jm_arena_alloc(jm_arena_t *arena, size_t size)
     block->used += need;
     arena->total += need;
 
-    memset(p, 0, size);
-
     return p;
+}
+
+
+void *
+jm_arena_alloc(jm_arena_t *arena, size_t size)
+{
+    return memset(jm_arena_take(arena, size), 0, size);
 }
 
 
@@ -160,11 +165,13 @@ jm_arena_cstr(jm_arena_t *arena, const void *data, size_t len)
 {
     char *s;
 
-    s = jm_arena_alloc(arena, len + 1);
+    s = jm_arena_take(arena, len + 1);
 
     if (len != 0) {
         memcpy(s, data, len);
     }
+
+    s[len] = '\0';
 
     return s;
 }
@@ -196,7 +203,7 @@ jm_arena_vprintf(jm_arena_t *arena, const char *format, va_list args)
     va_end(again);
 
     str.len = len < 0 ? 0 : (size_t) len;
-    str.data = jm_arena_alloc(arena, str.len + 1);
+    str.data = jm_arena_take(arena, str.len + 1);
 
     vsnprintf((char *) str.data, str.len + 1, format, args);
 
@@ -249,7 +256,7 @@ jm_buf_add(jm_buf_t *buf, const void *data, size_t len)
             size = buf->len + len;
         }
 
-        grown = jm_arena_alloc(buf->arena, size);
+        grown = jm_arena_take(buf->arena, size);
 
         if (buf->len != 0) {
             memcpy(grown, buf->data, buf->len);
@@ -284,6 +291,23 @@ jm_buf_addc(jm_buf_t *buf, int c)
     }
 
     jm_buf_add(buf, &ch, 1);
+}
+
+
+void
+jm_buf_number(jm_buf_t *buf, unsigned long number)
+{
+    size_t n;
+    u_char digits[24];
+
+    n = sizeof(digits);
+
+    do {
+        digits[--n] = (u_char) ('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+
+    jm_buf_add(buf, digits + n, sizeof(digits) - n);
 }
 
 

@@ -47,6 +47,9 @@ jmp_buf *jm_arena_guard(jm_arena_t *arena);
 /* Zeroed, aligned to 16. */
 void *jm_arena_alloc(jm_arena_t *arena, size_t size);
 
+/* The same with what was there before: for what is written over at once. */
+void *jm_arena_take(jm_arena_t *arena, size_t size);
+
 /* A NUL-terminated copy. */
 char    *jm_arena_cstr(jm_arena_t *arena, const void *data, size_t len);
 jm_str_t jm_arena_str(jm_arena_t *arena, const void *data, size_t len);
@@ -59,6 +62,7 @@ void jm_buf_init(jm_buf_t *buf, jm_arena_t *arena, size_t limit);
 void jm_buf_add(jm_buf_t *buf, const void *data, size_t len);
 void jm_buf_adds(jm_buf_t *buf, const char *s);
 void jm_buf_addc(jm_buf_t *buf, int c);
+void jm_buf_number(jm_buf_t *buf, unsigned long number); /* in decimal */
 void jm_buf_printf(jm_buf_t *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -79,8 +79,9 @@ jm_css_write_ident(jm_buf_t *out, jm_str_t name)
 void
 jm_css_write_number(jm_buf_t *out, double number)
 {
-    int  digits;
-    long n;
+    long   n;
+    size_t i;
+    u_char decimals[5];
 
     n = (long) (number * 10000 + (number < 0 ? -0.5 : 0.5));
 
@@ -89,18 +90,25 @@ jm_css_write_number(jm_buf_t *out, double number)
         n = -n;
     }
 
-    jm_buf_printf(out, "%ld", n / 10000);
+    jm_buf_number(out, (unsigned long) n / 10000);
     n %= 10000;
 
     if (n == 0) {
         return;
     }
 
-    for (digits = 4; n % 10 == 0; digits--) {
+    for (i = sizeof(decimals) - 1; i > 0; i--) {
+        decimals[i] = (u_char) ('0' + n % 10);
         n /= 10;
     }
 
-    jm_buf_printf(out, ".%0*ld", digits, n);
+    decimals[0] = '.';
+
+    for (i = sizeof(decimals); decimals[i - 1] == '0'; i--) {
+        /* void */
+    }
+
+    jm_buf_add(out, decimals, i);
 }
 
 

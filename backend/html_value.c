@@ -4,6 +4,7 @@
 
 #include "html_value.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 #include "css.h"
@@ -115,7 +116,7 @@ jm_value_length(jm_buf_t *buf, jm_str_t raw)
         return -1;
     }
 
-    jm_buf_printf(buf, "%u", number > 10000 ? 10000 : number);
+    jm_buf_number(buf, number > 10000 ? 10000 : number);
 
     if (i < raw.len && raw.data[i] == '.') {
         start = i++;
@@ -179,7 +180,11 @@ jm_value_number(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info)
         jm_buf_addc(buf, '+');
     }
 
-    jm_buf_printf(buf, "%d", number);
+    if (number < 0) {
+        jm_buf_addc(buf, '-');
+    }
+
+    jm_buf_number(buf, (unsigned long) labs(number));
 
     return 0;
 }
@@ -188,6 +193,7 @@ jm_value_number(jm_buf_t *buf, jm_str_t raw, const jm_attr_info_t *info)
 int
 jm_value_colour(jm_buf_t *buf, jm_str_t raw)
 {
+    int     shift;
     int32_t colour;
 
     colour = jm_colour_legacy(raw);
@@ -196,7 +202,11 @@ jm_value_colour(jm_buf_t *buf, jm_str_t raw)
         return -1;
     }
 
-    jm_buf_printf(buf, "#%06x", (unsigned) colour);
+    jm_buf_addc(buf, '#');
+
+    for (shift = 20; shift >= 0; shift -= 4) {
+        jm_buf_addc(buf, "0123456789abcdef"[colour >> shift & 15]);
+    }
 
     return 0;
 }

@@ -312,7 +312,8 @@ jm_url_port(jm_buf_t *buf, jm_str_t port, jm_url_scheme_t scheme)
     }
 
     if (port.len != 0 && number != (scheme == JM_URL_HTTP ? 80 : 443)) {
-        jm_buf_printf(buf, ":%u", number);
+        jm_buf_addc(buf, ':');
+        jm_buf_number(buf, number);
     }
 
     return 0;
