@@ -14,8 +14,16 @@
 
 typedef struct {
     const jm_css_property_t *property;
-    jm_str_t                 value;
+    size_t                   start; /* of its value among all */
+    size_t                   len;
 } jm_css_declaration_t;
+
+/* Those of a block. */
+typedef struct {
+    jm_css_declaration_t list[JM_CSS_MAX_DECLARATIONS];
+    size_t               n;
+    jm_buf_t             values;
+} jm_css_list_t;
 
 
 /*
@@ -34,16 +42,16 @@ jm_css_skip_bad(jm_css_t *css, int custom)
 
 
 /*
- * Behind a name that is the current token.  Returns 0 if the declaration is
- * kept.  Its end, or that of what turned out to be none, is then current.
+ * Behind a name that is the current token.  The end of the declaration, or of
+ * what turned out to be none, is then current.
  */
-static int
+static void
 jm_css_declaration(jm_css_t *css, jm_css_info_t *info, uint32_t rank,
-                   jm_css_declaration_t *declaration)
+                   jm_css_list_t *list)
 {
     int                      custom;
     jm_css_t                 start;
-    jm_buf_t                 value;
+    jm_css_declaration_t    *declaration;
     const jm_css_property_t *property;
 
     start = *css;
@@ -55,32 +63,35 @@ jm_css_declaration(jm_css_t *css, jm_css_info_t *info, uint32_t rank,
 
     if (jm_css_is_delim(css, ':')) {
         jm_css_next_solid(css);
-        jm_look_declaration(&info->look, *css, start.token.text, rank);
-        jm_buf_init(&value, css->arena, SIZE_MAX);
+        jm_look_declaration(&info->look, css, start.token.text, rank);
+
+        declaration = &list->list[list->n];
+        declaration->property = property;
+        declaration->start = list->values.len;
 
         if (property != NULL
-            && jm_css_value(css, info, &value, property->rules) == 0) {
-            declaration->property = property;
-            declaration->value = jm_buf_str(&value);
-            return 0;
+            && jm_css_value(css, info, &list->values, property->rules) == 0)
+        {
+            declaration->len = list->values.len - declaration->start;
+            list->n++;
+            return;
         }
+
+        list->values.len = declaration->start;
     }
 
     *css = start;
     jm_css_skip_bad(css, custom);
-
-    return -1;
 }
 
 
 /* 5.5.4, consume a block's contents; at its first token. */
-static size_t
+static void
 jm_css_collect(jm_css_t *css, jm_css_info_t *info, uint32_t rank,
-               jm_css_declaration_t *list)
+               jm_css_list_t *list)
 {
-    size_t n;
-
-    n = 0;
+    list->n = 0;
+    jm_buf_init(&list->values, css->arena, SIZE_MAX);
 
     while (css->token.kind != JM_CSS_EOF) {
 
@@ -91,41 +102,45 @@ jm_css_collect(jm_css_t *css, jm_css_info_t *info, uint32_t rank,
             break;
 
         } else if (css->token.kind != JM_CSS_IDENT
-                   || n == JM_CSS_MAX_DECLARATIONS) {
+                   || list->n == JM_CSS_MAX_DECLARATIONS)
+        {
             /* "*zoom: 1", an at-rule, a nested rule, rubbish */
             jm_css_skip_bad(css, 0);
 
-        } else if (jm_css_declaration(css, info, rank, &list[n]) == 0) {
-            n++;
+        } else {
+            jm_css_declaration(css, info, rank, list);
         }
     }
-
-    return n;
 }
 
 
 void
 jm_css_block(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out, uint32_t rank)
 {
-    int                  relative;
-    size_t               i, n, start;
-    jm_css_declaration_t list[JM_CSS_MAX_DECLARATIONS];
+    int                         relative;
+    size_t                      i, start;
+    u_char                     *value;
+    jm_css_list_t               list;
+    const jm_css_declaration_t *declaration;
 
     start = out->len;
-    n = jm_css_collect(css, info, rank, list);
+    jm_css_collect(css, info, rank, &list);
     relative = 0;
 
-    for (i = 0; i < n; i++) {
-        if (list[i].property->rules & JM_CSS_POSITION) {
-            relative = list[i].value.len >= 8
-                       && strncasecmp((char *) list[i].value.data, "relative",
-                                      8)
-                              == 0;
+    for (i = 0; i < list.n; i++) {
+        declaration = &list.list[i];
+
+        if (declaration->property->rules & JM_CSS_POSITION) {
+            value = list.values.data + declaration->start;
+            relative = declaration->len >= 8
+                       && strncasecmp((char *) value, "relative", 8) == 0;
         }
     }
 
-    for (i = 0; i < n; i++) {
-        if ((list[i].property->rules & JM_CSS_OFFSET) && !relative) {
+    for (i = 0; i < list.n; i++) {
+        declaration = &list.list[i];
+
+        if ((declaration->property->rules & JM_CSS_OFFSET) && !relative) {
             continue;
         }
 
@@ -133,9 +148,10 @@ jm_css_block(jm_css_t *css, jm_css_info_t *info, jm_buf_t *out, uint32_t rank)
             jm_buf_addc(out, ';');
         }
 
-        jm_buf_adds(out, list[i].property->name);
+        jm_buf_adds(out, declaration->property->name);
         jm_buf_addc(out, ':');
-        jm_buf_add(out, list[i].value.data, list[i].value.len);
+        jm_buf_add(out, list.values.data + declaration->start,
+                   declaration->len);
     }
 }
 

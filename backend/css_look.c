@@ -5,6 +5,7 @@
 #include "css_look.h"
 
 #include "css_value.h"
+#include "names.h"
 
 /* No value that is looked at has more; a longer one is not. */
 #define JM_LOOK_MAX_TOKENS 24
@@ -16,11 +17,14 @@ typedef struct {
 
 typedef int (*jm_look_pt)(const jm_look_value_t *value, int *result);
 
-typedef struct {
-    const char     *name;
-    jm_look_field_t field;
-    jm_look_pt      read; /* -1: no value of that property */
-} jm_look_property_t;
+typedef struct jm_look_property_s jm_look_property_t;
+
+struct jm_look_property_s {
+    const char               *name;
+    jm_look_field_t           field;
+    jm_look_pt                read; /* -1: no value of that property */
+    const jm_look_property_t *also; /* another field that it sets */
+};
 
 static int jm_look_display(const jm_look_value_t *value, int *result);
 static int jm_look_visibility(const jm_look_value_t *value, int *result);
@@ -35,34 +39,37 @@ static int jm_look_font(const jm_look_value_t *value, int *result);
 static int jm_look_margin_left(const jm_look_value_t *value, int *result);
 
 
+/* The other half of "margin". */
+static const jm_look_property_t jm_look_margin = { "margin",
+                                                   JM_LOOK_MARGIN_LEFT,
+                                                   jm_look_margin_left, NULL };
+
 static const jm_look_property_t jm_look_properties[] = {
-    { "display", JM_LOOK_DISPLAY, jm_look_display },
-    { "visibility", JM_LOOK_VISIBILITY, jm_look_visibility },
-    { "opacity", JM_LOOK_OPACITY, jm_look_opacity },
-    { "overflow", JM_LOOK_OVERFLOW, jm_look_overflow },
-    { "overflow-x", JM_LOOK_OVERFLOW, jm_look_overflow },
-    { "overflow-y", JM_LOOK_OVERFLOW, jm_look_overflow },
-    { "position", JM_LOOK_POSITION, jm_look_position },
-    { "clip", JM_LOOK_CLIP, jm_look_clip },
-    { "clip-path", JM_LOOK_CLIP, jm_look_clip_path },
-    { "width", JM_LOOK_WIDTH, jm_look_length },
-    { "height", JM_LOOK_HEIGHT, jm_look_length },
-    { "max-width", JM_LOOK_MAX_WIDTH, jm_look_length },
-    { "max-height", JM_LOOK_MAX_HEIGHT, jm_look_length },
-    { "font", JM_LOOK_FONT_SIZE, jm_look_font },
-    { "font-size", JM_LOOK_FONT_SIZE, jm_look_length },
-    { "line-height", JM_LOOK_LINE_HEIGHT, jm_look_line_height },
-    { "top", JM_LOOK_TOP, jm_look_length },
-    { "left", JM_LOOK_LEFT, jm_look_length },
-    { "margin", JM_LOOK_MARGIN_TOP, jm_look_length },
-    { "margin", JM_LOOK_MARGIN_LEFT, jm_look_margin_left },
-    { "margin-top", JM_LOOK_MARGIN_TOP, jm_look_length },
-    { "margin-left", JM_LOOK_MARGIN_LEFT, jm_look_length },
-    { "text-indent", JM_LOOK_TEXT_INDENT, jm_look_length },
+    { "display", JM_LOOK_DISPLAY, jm_look_display, NULL },
+    { "visibility", JM_LOOK_VISIBILITY, jm_look_visibility, NULL },
+    { "opacity", JM_LOOK_OPACITY, jm_look_opacity, NULL },
+    { "overflow", JM_LOOK_OVERFLOW, jm_look_overflow, NULL },
+    { "overflow-x", JM_LOOK_OVERFLOW, jm_look_overflow, NULL },
+    { "overflow-y", JM_LOOK_OVERFLOW, jm_look_overflow, NULL },
+    { "position", JM_LOOK_POSITION, jm_look_position, NULL },
+    { "clip", JM_LOOK_CLIP, jm_look_clip, NULL },
+    { "clip-path", JM_LOOK_CLIP, jm_look_clip_path, NULL },
+    { "width", JM_LOOK_WIDTH, jm_look_length, NULL },
+    { "height", JM_LOOK_HEIGHT, jm_look_length, NULL },
+    { "max-width", JM_LOOK_MAX_WIDTH, jm_look_length, NULL },
+    { "max-height", JM_LOOK_MAX_HEIGHT, jm_look_length, NULL },
+    { "font", JM_LOOK_FONT_SIZE, jm_look_font, NULL },
+    { "font-size", JM_LOOK_FONT_SIZE, jm_look_length, NULL },
+    { "line-height", JM_LOOK_LINE_HEIGHT, jm_look_line_height, NULL },
+    { "top", JM_LOOK_TOP, jm_look_length, NULL },
+    { "left", JM_LOOK_LEFT, jm_look_length, NULL },
+    { "margin", JM_LOOK_MARGIN_TOP, jm_look_length, &jm_look_margin },
+    { "margin-top", JM_LOOK_MARGIN_TOP, jm_look_length, NULL },
+    { "margin-left", JM_LOOK_MARGIN_LEFT, jm_look_length, NULL },
+    { "text-indent", JM_LOOK_TEXT_INDENT, jm_look_length, NULL },
 };
 
-#define JM_LOOK_NPROPERTIES                                                   \
-    (sizeof(jm_look_properties) / sizeof(jm_look_properties[0]))
+static jm_names_t jm_look_names = JM_NAMES(jm_look_properties);
 
 
 static int
@@ -348,34 +355,40 @@ jm_look_value(jm_look_value_t *value, jm_css_t *css, uint32_t rank)
 }
 
 
+static void
+jm_look_set(jm_look_t *look, const jm_look_property_t *property,
+            const jm_look_value_t *value, uint32_t rank)
+{
+    int result;
+
+    if (rank >= look->rank[property->field]
+        && property->read(value, &result) == 0) {
+        look->value[property->field] = result;
+        look->rank[property->field] = rank;
+    }
+}
+
+
 void
-jm_look_declaration(jm_look_t *look, jm_css_t css, jm_str_t name,
+jm_look_declaration(jm_look_t *look, const jm_css_t *css, jm_str_t name,
                     uint32_t rank)
 {
-    int                       result;
-    size_t                    i;
+    jm_css_t                  copy;
     jm_look_value_t           value;
     const jm_look_property_t *property;
 
-    value.n = 0;
+    property = jm_names_find(&jm_look_names, name);
 
-    for (i = 0; i < JM_LOOK_NPROPERTIES; i++) {
-        property = &jm_look_properties[i];
+    if (property == NULL) {
+        return;
+    }
 
-        if (!jm_css_is(name, property->name)) {
-            continue;
-        }
+    copy = *css;
+    rank = jm_look_value(&value, &copy, rank);
 
-        if (value.n == 0) {
-            rank = jm_look_value(&value, &css, rank);
-        }
-
-        if (rank >= look->rank[property->field] && rank != 0
-            && property->read(&value, &result) == 0)
-        {
-            look->value[property->field] = result;
-            look->rank[property->field] = rank;
-        }
+    for (/* void */; property != NULL && rank != 0; property = property->also)
+    {
+        jm_look_set(look, property, &value, rank);
     }
 }
 

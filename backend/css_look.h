@@ -53,10 +53,10 @@ typedef struct {
 #define JM_LOOK_INLINE    0x40000000u
 
 /*
- * Takes one declaration in.  `css` is a copy that stands on the first token of
- * the value; `rank` is the rule's.
+ * Takes one declaration in.  `css` stands on the first token of the value, and
+ * stays there; `rank` is the rule's.
  */
-void jm_look_declaration(jm_look_t *look, jm_css_t css, jm_str_t name,
+void jm_look_declaration(jm_look_t *look, const jm_css_t *css, jm_str_t name,
                          uint32_t rank);
 
 /* Into `look`, where `other` ranks higher or as high. */

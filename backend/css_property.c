@@ -4,6 +4,8 @@
 
 #include "css_property.h"
 
+#include "names.h"
+
 #define JM_CSS_PROPERTY(name, rules) { name, rules },
 
 static const jm_css_property_t jm_css_properties[] = {
@@ -12,38 +14,11 @@ static const jm_css_property_t jm_css_properties[] = {
 
 #undef JM_CSS_PROPERTY
 
-#define JM_NPROPERTIES                                                        \
-    (sizeof(jm_css_properties) / sizeof(jm_css_properties[0]))
+static jm_names_t jm_css_property_names = JM_NAMES(jm_css_properties);
 
 
 const jm_css_property_t *
 jm_css_property(jm_str_t name)
 {
-    int    cmp;
-    size_t low, high, middle;
-
-    low = 0;
-    high = JM_NPROPERTIES;
-
-    while (low < high) {
-        middle = (low + high) / 2;
-        cmp = strncasecmp(jm_css_properties[middle].name, (char *) name.data,
-                          name.len);
-
-        if (cmp == 0 && jm_css_properties[middle].name[name.len] != '\0') {
-            cmp = 1;
-        }
-
-        if (cmp == 0) {
-            return &jm_css_properties[middle];
-        }
-
-        if (cmp < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-
-    return NULL;
+    return jm_names_find(&jm_css_property_names, name);
 }

@@ -67,7 +67,9 @@ void jm_css_next_solid(jm_css_t *css);
 static inline int
 jm_css_is(jm_str_t str, const char *word)
 {
-    return strlen(word) == str.len
+    /* most differ in the first letter already, whatever its case */
+    return str.len != 0 && ((str.data[0] ^ (u_char) word[0]) & 0xDF) == 0
+           && strlen(word) == str.len
            && strncasecmp((char *) str.data, word, str.len) == 0;
 }
 

@@ -5,6 +5,7 @@
 #include "html_attr.h"
 
 #include "html_report.h"
+#include "html_str.h"
 #include "html_value.h"
 
 
@@ -50,27 +51,63 @@ jm_attr_hold(jm_writer_t *w, const char *kind, jm_str_t raw)
 }
 
 
+static void
+jm_attr_parse_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t source)
+{
+    jm_buf_t style;
+
+    jm_buf_init(&style, w->arena, SIZE_MAX);
+    prop->info = jm_arena_alloc(w->arena, sizeof(jm_css_info_t));
+    jm_css_declarations(&style, prop->info, source);
+    prop->style = jm_buf_str(&style);
+}
+
+
+/*
+ * Newsletters say the same of every cell: what was found out about a style is
+ * kept, that of the last one with each hash.
+ */
+static void
+jm_attr_known_style(jm_writer_t *w, jm_prop_t *prop)
+{
+    jm_prop_t **known;
+
+    known = &w->styles[jm_html_hash(prop->raw) % JM_WRITE_STYLES];
+
+    if (*known == NULL || (*known)->raw.len != prop->raw.len
+        || memcmp((*known)->raw.data, prop->raw.data, prop->raw.len) != 0)
+    {
+        jm_attr_parse_style(w, prop, prop->raw);
+        *known = prop;
+    }
+
+    prop->info = (*known)->info;
+    prop->style = (*known)->style;
+}
+
+
 /* Once for an element and its clones. */
 static void
 jm_attr_judge_style(jm_writer_t *w, jm_prop_t *prop, jm_str_t before)
 {
     size_t   i;
-    jm_buf_t source, style;
+    jm_buf_t source;
     jm_str_t held;
 
     if (prop->info != NULL) {
         return;
     }
 
-    jm_buf_init(&source, w->arena, SIZE_MAX);
-    jm_buf_add(&source, before.data, before.len);
-    jm_buf_add(&source, prop->raw.data, prop->raw.len);
+    if (before.len == 0) {
+        jm_attr_known_style(w, prop);
 
-    jm_buf_init(&style, w->arena, SIZE_MAX);
-    prop->info = jm_arena_alloc(w->arena, sizeof(jm_css_info_t));
-    jm_css_declarations(&style, prop->info, jm_buf_str(&source));
+    } else {
+        jm_buf_init(&source, w->arena, SIZE_MAX);
+        jm_buf_add(&source, before.data, before.len);
+        jm_buf_add(&source, prop->raw.data, prop->raw.len);
+        jm_attr_parse_style(w, prop, jm_buf_str(&source));
+    }
 
-    prop->style = jm_buf_str(&style);
     w->out->removed.style += prop->info->dropped;
 
     for (i = 0; i < prop->info->nurls; i++) {
@@ -170,7 +207,6 @@ void
 jm_attr_write(jm_writer_t *w, jm_props_t *props)
 {
     size_t                i;
-    jm_buf_t              value;
     jm_prop_t            *prop;
     const jm_attr_info_t *info;
 
@@ -190,10 +226,10 @@ jm_attr_write(jm_writer_t *w, jm_props_t *props)
             continue;
         }
 
-        jm_buf_init(&value, w->arena, SIZE_MAX);
+        w->value.len = 0;
 
-        if (jm_value(&value, prop->raw, info) == 0) {
-            jm_write_attr(w, info->name, jm_buf_str(&value));
+        if (jm_value(&w->value, prop->raw, info) == 0) {
+            jm_write_attr(w, info->name, jm_buf_str(&w->value));
         }
     }
 }

@@ -48,23 +48,6 @@ jm_pixel_set_init(jm_pixel_set_t *set, jm_arena_t *arena, size_t n)
 }
 
 
-/* FNV-1a, never 0. */
-static uint32_t
-jm_pixel_hash(jm_str_t str)
-{
-    size_t   i;
-    uint32_t hash;
-
-    hash = 2166136261u;
-
-    for (i = 0; i < str.len; i++) {
-        hash = (hash ^ str.data[i]) * 16777619u;
-    }
-
-    return hash | 1;
-}
-
-
 /* Was it there?  With `add`, it is from now on. */
 static int
 jm_pixel_set_has(jm_pixel_set_t *set, jm_str_t str, int add)
@@ -72,7 +55,7 @@ jm_pixel_set_has(jm_pixel_set_t *set, jm_str_t str, int add)
     size_t   i;
     uint32_t hash;
 
-    hash = jm_pixel_hash(str);
+    hash = jm_html_hash(str) | 1; /* never 0 */
 
     for (i = (hash >> 1) & set->mask; set->slots[i] != 0;
          i = (i + 1) & set->mask) {

@@ -6,6 +6,8 @@
 #ifndef JM_HTML_STR_H
 #define JM_HTML_STR_H
 
+#include <stdint.h>
+
 #include "jm_str.h"
 
 
@@ -51,6 +53,23 @@ jm_html_trim(jm_str_t str)
     }
 
     return str;
+}
+
+
+/* FNV-1a */
+static inline uint32_t
+jm_html_hash(jm_str_t str)
+{
+    size_t   i;
+    uint32_t hash;
+
+    hash = 2166136261u;
+
+    for (i = 0; i < str.len; i++) {
+        hash = (hash ^ str.data[i]) * 16777619u;
+    }
+
+    return hash;
 }
 
 

@@ -4,6 +4,7 @@
 
 #include "html_table.h"
 
+#include "names.h"
 
 #define JM_TAG(name, action, flags, to) { #name, action, flags, to },
 
@@ -99,53 +100,29 @@ const jm_attr_info_t jm_attrs[JM_NATTRS] = {
 };
 
 
+static jm_names_t jm_tag_names = JM_NAMES(jm_tags);
+static jm_names_t jm_attr_names = JM_NAMES(jm_attrs);
+
+
 jm_tag_t
 jm_tag_find(jm_str_t name)
 {
-    int    cmp;
-    size_t low, high, middle;
+    const jm_tag_info_t *info;
 
-    low = 1;
-    high = JM_NTAGS;
+    info = jm_names_find(&jm_tag_names, name);
 
-    while (low < high) {
-        middle = (low + high) / 2;
-        cmp = strncmp(jm_tags[middle].name, (char *) name.data, name.len);
-
-        if (cmp == 0 && jm_tags[middle].name[name.len] != '\0') {
-            cmp = 1;
-        }
-
-        if (cmp == 0) {
-            return (jm_tag_t) middle;
-        }
-
-        if (cmp < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-
-    return JM_TAG_none;
+    return (info == NULL) ? JM_TAG_none : (jm_tag_t) (info - jm_tags);
 }
 
 
 jm_attr_t
 jm_attr_find(jm_str_t name)
 {
-    size_t i;
+    const jm_attr_info_t *info;
 
-    for (i = 1; i < JM_NATTRS; i++) {
-        if (jm_attrs[i].name[0] == (char) name.data[0]
-            && strlen(jm_attrs[i].name) == name.len
-            && memcmp(jm_attrs[i].name, name.data, name.len) == 0)
-        {
-            return (jm_attr_t) i;
-        }
-    }
+    info = jm_names_find(&jm_attr_names, name);
 
-    return JM_ATTR_none;
+    return (info == NULL) ? JM_ATTR_none : (jm_attr_t) (info - jm_attrs);
 }
 
 

@@ -16,6 +16,7 @@ jm_writer_init(jm_writer_t *w, jm_html_t *out, jm_arena_t *arena, size_t size)
     w->out = out;
     w->limit = 2 * size + JM_HTML_SLACK;
     jm_buf_init(&w->html, arena, SIZE_MAX);
+    jm_buf_init(&w->value, arena, SIZE_MAX);
     jm_text_init(&w->text, arena, JM_HTML_MAX_PLAIN);
 }
 

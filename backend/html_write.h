@@ -16,6 +16,8 @@
 #include "text.h"
 #include "url.h"
 
+#define JM_WRITE_STYLES 256
+
 /* An element being written. */
 typedef struct {
     jm_tag_t tag;
@@ -32,6 +34,7 @@ typedef struct {
     jm_arena_t     *arena;
     jm_html_t      *out;
     jm_buf_t        html;
+    jm_buf_t        value; /* of the attribute being written */
     size_t          limit;
     jm_text_t       text;
     jm_written_t    open[JM_HTML_MAX_DEPTH + 1];
@@ -47,6 +50,7 @@ typedef struct {
     jm_link_clean_t link;
     jm_buf_t        link_text;
     jm_sheet_t     *sheet; /* of the mail's style blocks; NULL: none */
+    jm_prop_t      *styles[JM_WRITE_STYLES]; /* judged, by hash */
     jm_html_cid_pt  cid;
     void           *cid_data;
 } jm_writer_t;
