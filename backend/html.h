@@ -75,9 +75,10 @@ typedef struct {
 typedef uint32_t (*jm_html_cid_pt)(void *data, jm_str_t content_id);
 
 /*
- * Cleans `source`.  Inline images get the relative source `attachments/<n>`.
- * `sender` tells what to look for in its URLs; NULL: nothing.  Never fails;
- * over a limit the rest is cut and `cut` set.
+ * Cleans `source`, into which `out` may then point.  Inline images get the
+ * relative source `attachments/<n>`. `sender` tells what to look for in its
+ * URLs; NULL: nothing.  Never fails; over a limit the rest is cut and `cut`
+ * set.
  */
 void jm_html_clean(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
                    jm_html_cid_pt cid, void *data, const jm_sender_t *sender);

@@ -29,7 +29,7 @@ jm_xml_malloc(size_t size)
         }
 
     } else {
-        block = jm_arena_alloc(jm_xml_arena, size + 16);
+        block = jm_arena_take(jm_xml_arena, size + 16);
     }
 
     *block = size;
@@ -101,7 +101,9 @@ jm_node_element(xmlDoc *doc, jm_tag_t tag)
 {
     xmlNode *node;
 
-    node = xmlNewDocNode(doc, NULL, (const xmlChar *) jm_tags[tag].name, NULL);
+    /* the name is the table's, not a copy; free() is none of ours */
+    node = xmlNewDocNodeEatName(doc, NULL, (xmlChar *) jm_tags[tag].name,
+                                NULL);
     node->_private = (void *) (uintptr_t) tag;
 
     return node;
@@ -116,10 +118,10 @@ jm_node_attr(jm_arena_t *arena, xmlNode *node, jm_attr_t attr, jm_str_t value)
 
     prop = jm_arena_alloc(arena, sizeof(jm_prop_t));
     prop->attr = attr;
-    prop->raw = jm_arena_str(arena, value.data, value.len);
+    prop->raw = value;
 
-    xml = xmlNewProp(node, (const xmlChar *) jm_attrs[attr].name,
-                     prop->raw.data);
+    /* libxml2 would keep a value as a node of its own, which nobody reads */
+    xml = xmlNewProp(node, (const xmlChar *) jm_attrs[attr].name, NULL);
 
     if (xml != NULL) {
         xml->_private = prop;

@@ -39,7 +39,7 @@ void jm_node_use(jm_arena_t *arena);
 /* An element that is nowhere yet, without attributes. */
 xmlNode *jm_node_element(xmlDoc *doc, jm_tag_t tag);
 
-/* Adds an attribute; `value` is copied. */
+/* Adds an attribute; `value` lives as long as the tree. */
 void jm_node_attr(jm_arena_t *arena, xmlNode *node, jm_attr_t attr,
                   jm_str_t value);
 

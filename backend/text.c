@@ -99,6 +99,36 @@ jm_text_joins(const u_char *p, const u_char *end)
 }
 
 
+static int
+jm_text_is_plain(u_char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+
+/* ASCII words with one space between them, which most of it is. */
+static size_t
+jm_text_words(const u_char *p, const u_char *end)
+{
+    size_t        len;
+    const u_char *start;
+
+    start = p;
+
+    while (p < end && jm_text_is_plain(*p)) {
+        len = (end - p >= 2 && p[1] == ' ') ? 2 : 1;
+
+        if (len == 2 && (end - p == 2 || !jm_text_is_plain(p[2]))) {
+            len = 1;
+        }
+
+        p += len;
+    }
+
+    return (size_t) (p - start);
+}
+
+
 void
 jm_text_add(jm_text_t *text, jm_str_t str)
 {
@@ -116,10 +146,7 @@ jm_text_add(jm_text_t *text, jm_str_t str)
 
     while (p < end) {
 
-        /* a word, which most of it is */
-        for (len = 0; p + len < end && p[len] > ' ' && p[len] < 0x7f; len++) {
-            /* void */
-        }
+        len = jm_text_words(p, end);
 
         if (len != 0) {
             jm_text_flush(text);
