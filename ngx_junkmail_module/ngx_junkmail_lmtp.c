@@ -8,8 +8,8 @@
  * reply.  Body octets after DATA are never sent before its 354: a server that
  * had refused would read them as commands.
  *
- * A try ends by an answer (any reply of 4xx or 5xx is one) or fails: refused
- * connection, end of connection, silence, nonsense, or a message stored for
+ * A try ends by an answer (any reply of 4xx or 5xx is one, but 421) or fails:
+ * refused connection, its end, silence, nonsense, or a message stored for
  * some and put off for others.  A failed try is repeated with the same
  * delivery id, which makes a repeat of a stored message change nothing; see
  * the header for servers that do not know one.  One timer, on the read event,
@@ -330,7 +330,9 @@ ngx_junkmail_lmtp_read(ngx_event_t *rev)
         }
 
         if (rc == NGX_ERROR) {
-            ngx_junkmail_lmtp_failed(lmtp, "unexpected reply");
+            ngx_junkmail_lmtp_failed(lmtp, lmtp->reply.code == 421
+                                               ? "it closes"
+                                               : "unexpected reply");
             return;
         }
     }
@@ -411,6 +413,11 @@ ngx_junkmail_lmtp_replies(ngx_junkmail_lmtp_t *lmtp, size_t n)
         if (ngx_junkmail_lmtp_class(lmtp) == 3
             && lmtp->state != NGX_JUNKMAIL_LMTP_DATA)
         {
+            return NGX_ERROR;
+        }
+
+        if (lmtp->reply.code == 421 && lmtp->state > NGX_JUNKMAIL_LMTP_LHLO) {
+            /* RFC 5321, 3.8: no answer to what was asked, it closes. */
             return NGX_ERROR;
         }
 
@@ -630,6 +637,12 @@ ngx_junkmail_lmtp_message(ngx_junkmail_lmtp_t *lmtp)
     }
 
     if (ngx_junkmail_lmtp_class(lmtp) == 2) {
+
+        if (!lmtp->written) {
+            /* It cannot have stored what it has not been sent. */
+            return NGX_ERROR;
+        }
+
         lmtp->delivered++;
 
         if (!(lmtp->announced & NGX_JUNKMAIL_LMTP_XDID)) {
@@ -754,7 +767,7 @@ ngx_junkmail_lmtp_flush(ngx_junkmail_lmtp_t *lmtp)
 
     c = lmtp->peer.connection;
 
-    for (sent = 0; sent < NGX_JUNKMAIL_LMTP_WAKEUP; sent += (size_t) n) {
+    for (sent = 0; /* void */; sent += (size_t) n) {
         if (ngx_junkmail_lmtp_fill(lmtp) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -762,6 +775,11 @@ ngx_junkmail_lmtp_flush(ngx_junkmail_lmtp_t *lmtp)
         if (lmtp->pos == lmtp->last) {
             ngx_junkmail_lmtp_written(lmtp);
             return NGX_OK;
+        }
+
+        if (sent >= NGX_JUNKMAIL_LMTP_WAKEUP) {
+            ngx_post_event(c->write, &ngx_posted_next_events);
+            return NGX_AGAIN;
         }
 
         n = c->send(c, lmtp->pos, (size_t) (lmtp->last - lmtp->pos));
@@ -777,10 +795,6 @@ ngx_junkmail_lmtp_flush(ngx_junkmail_lmtp_t *lmtp)
 
         lmtp->pos += n;
     }
-
-    ngx_post_event(c->write, &ngx_posted_next_events);
-
-    return NGX_AGAIN;
 }
 
 

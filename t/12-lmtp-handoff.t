@@ -136,7 +136,21 @@ subtest 'an answer is an answer' => sub {
         is(scalar @seen, 1, 'not repeated');
         ok($took < 1, 'at once');
     }
-    my ($reply) = handoff([{ data => '451 4.3.0 no', caps => [] }]);
+
+    my ($reply, $took, @seen) = handoff([{ rcpt => '421 4.3.2 closing' }],
+                                        connections => 3);
+    like($reply, qr/^451 4\.3\.0/, '421 ends its session, not ours');
+    is(scalar @seen, 3, 'and is none: repeated');
+
+    ($reply, $took, @seen) = handoff([{ message => '421 x', caps => [] }]);
+    like($reply, qr/^451 4\.3\.0/, '421 of a plain server to the message');
+    is(scalar @seen, 1, 'which is not repeated');
+
+    ($reply) = handoff([{ rcpt => "250 2.1.5 OK\r\n250 2.0.0 stored" }],
+                       body => $body . "x\r\n" x 1_000_000);
+    like($reply, qr/^451 4\.3\.0/, 'who stores what was not sent lies');
+
+    ($reply) = handoff([{ data => '451 4.3.0 no', caps => [] }]);
     like($reply, qr/^451 4\.3\.0 no/, 'DATA refused');
 };
 
@@ -261,6 +275,15 @@ subtest 'several servers' => sub {
     ($reply, $took, $one, $two) = $deliver->(
         [[{ greeting => '421 4.3.2 no store' }], [{}]]);
     like($reply, qr/^250/, 'a server that cannot serve is not the last word');
+
+    for my $place (qw(mail rcpt message)) {
+        for my $closing (0, 1) {
+            my @plans = ([{}], [{}]);
+            $plans[$closing] = [{ $place => '421 4.3.2 closing' }];
+            ($reply) = $deliver->(\@plans);
+            like($reply, qr/^250/, "nor is 421, to $place");
+        }
+    }
 
     ($reply, $took, $one, $two) = $deliver->(
         [[{ message => '451 4.3.0 no' }], [{ message => '451 4.3.0 no' }]]);
