@@ -87,6 +87,7 @@ ngx_junkmail_smtp_create_transaction(ngx_junkmail_smtp_t *smtp)
                             smtp->conf->spool_memory);
 
     smtp->transaction = transaction;
+    smtp->data_since = 0; /* chunks may have come before it, in vain */
     smtp->size = 0;
     smtp->handoff = NGX_CONF_UNSET_MSEC;
     ngx_memcpy(smtp->id, transaction->id, sizeof(smtp->id));

@@ -349,6 +349,17 @@ subtest 'slow senders' => sub {
         like($s->reply, qr/^421 4\.4\.2/, 'a chunk that trickles');
     });
 
+    # What was refused before it is not of the message.
+    $s = from('slow', '192.0.2.60');
+    $s->cmd('EHLO x');
+    like($s->cmd("BDAT 2\r\n"), qr/^503/, 'a chunk of no message');
+    sleep 1.5;
+    $s->cmd($_) for 'MAIL FROM:<>', "RCPT TO:<$to>", 'DATA';
+    $s->send("x\r\n");
+    sleep 0.2;
+    $s->send(".\r\n");
+    like($s->reply, qr/^250/, 'does not make the next message slow');
+
     $s = from('slow', '192.0.2.60');
     $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to>", 'DATA';
     for (1 .. 8) {
