@@ -32,6 +32,7 @@ ngx_junkmail_limit_enter(ngx_junkmail_limit_t *limit, struct sockaddr *sa)
     ngx_int_t rc;
 
     ngx_junkmail_limit_leave(limit);
+    limit->client.len = 0;
 
     if (sa != NULL) {
         p = ngx_cpymem(limit->client_data, "smtp ", sizeof("smtp ") - 1);
