@@ -38,6 +38,12 @@ typedef struct {
     ngx_array_t             *cors; /* junkmail_cors, ngx_str_t; NULL: off */
     ngx_msec_t               push_ping;   /* junkmail_push_ping, 30s */
     ngx_msec_t               push_jitter; /* junkmail_push_jitter, 10s */
+    ngx_array_t             *push_origin; /* junkmail_push_origin, as cors */
+
+    /* junkmail_push_connections and …_per_*: 10000, 50, 10; 0: no limit */
+    ngx_uint_t push_all;
+    ngx_uint_t push_address;
+    ngx_uint_t push_key;
 } ngx_http_junkmail_loc_conf_t;
 
 typedef struct ngx_http_junkmail_ctx_s ngx_http_junkmail_ctx_t;
@@ -135,14 +141,18 @@ ngx_msec_t ngx_http_junkmail_push_ping(ngx_http_request_t *r);
 ngx_msec_t ngx_http_junkmail_push_jitter(ngx_http_request_t *r);
 
 /*
- * ngx_junkmail_cors.c: the directive; the headers of every answer, NGX_OK or
- * NGX_ERROR; and the answer to a preflight for a path that knows `methods`, or
- * NGX_DECLINED when the request is none of a page that may ask.
+ * ngx_junkmail_cors.c: a directive that takes "off" or origins; whether a list
+ * holds the request's origin, or it has none; the headers of every answer,
+ * NGX_OK or NGX_ERROR; and the answer to a preflight for a path that knows
+ * `methods`, or NGX_DECLINED when the request is none of a page that may ask.
  */
-char *ngx_junkmail_cors_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_junkmail_cors_headers(ngx_http_request_t *r);
-ngx_int_t ngx_junkmail_cors_preflight(ngx_http_request_t *r,
-                                      ngx_str_t          *methods);
+char      *ngx_junkmail_origins_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+                                     void *conf);
+ngx_uint_t ngx_junkmail_origin_allowed(ngx_http_request_t *r,
+                                       ngx_array_t        *list);
+ngx_int_t  ngx_junkmail_cors_headers(ngx_http_request_t *r);
+ngx_int_t  ngx_junkmail_cors_preflight(ngx_http_request_t *r,
+                                       ngx_str_t          *methods);
 
 /* What the metrics call a row of the route table, "GET /emails/:"; "none" for
  * one that is not there.  `out` has room for `size`, its NUL included. */

@@ -58,6 +58,8 @@ static const ngx_junkmail_error_t ngx_http_junkmail_errors[] = {
       "The API key lacks the scope for this request" },
     { "REGISTRATION_CLOSED", "REGISTRATION_CLOSED", 403,
       "Registration is closed on this server" },
+    { "ORIGIN_NOT_ALLOWED", "ORIGIN_NOT_ALLOWED", 403,
+      "Pages of this origin may not listen here" },
     { "NOT_FOUND", "NOT_FOUND", 404, "Not found" },
     { "EMAIL_NOT_FOUND", "NOT_FOUND", 404, "Email not found" },
     { "ADDRESS_NOT_FOUND", "NOT_FOUND", 404, "Address not found" },

@@ -197,7 +197,8 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
     { ngx_string("junkmail_cors"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
           | NGX_CONF_1MORE,
-      ngx_junkmail_cors_set, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL },
+      ngx_junkmail_origins_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, cors), NULL },
 
     { ngx_string("junkmail_push_ping"),
       NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
@@ -210,6 +211,30 @@ static ngx_command_t ngx_http_junkmail_commands[] = {
           | NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot, NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_junkmail_loc_conf_t, push_jitter), NULL },
+
+    { ngx_string("junkmail_push_origin"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_1MORE,
+      ngx_junkmail_origins_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, push_origin), NULL },
+
+    { ngx_string("junkmail_push_connections"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, push_all), NULL },
+
+    { ngx_string("junkmail_push_connections_per_address"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, push_address), NULL },
+
+    { ngx_string("junkmail_push_connections_per_key"),
+      NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF
+          | NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_junkmail_loc_conf_t, push_key), NULL },
 
     ngx_null_command
 };
@@ -633,6 +658,10 @@ ngx_http_junkmail_create_loc_conf(ngx_conf_t *cf)
     jlcf->cors = NGX_CONF_UNSET_PTR;
     jlcf->push_ping = NGX_CONF_UNSET_MSEC;
     jlcf->push_jitter = NGX_CONF_UNSET_MSEC;
+    jlcf->push_origin = NGX_CONF_UNSET_PTR;
+    jlcf->push_all = NGX_CONF_UNSET_UINT;
+    jlcf->push_address = NGX_CONF_UNSET_UINT;
+    jlcf->push_key = NGX_CONF_UNSET_UINT;
 
     return jlcf;
 }
@@ -669,6 +698,10 @@ ngx_http_junkmail_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
     ngx_conf_merge_msec_value(conf->push_ping, prev->push_ping, 30000);
     ngx_conf_merge_msec_value(conf->push_jitter, prev->push_jitter, 10000);
+    ngx_conf_merge_ptr_value(conf->push_origin, prev->push_origin, NULL);
+    ngx_conf_merge_uint_value(conf->push_all, prev->push_all, 10000);
+    ngx_conf_merge_uint_value(conf->push_address, prev->push_address, 50);
+    ngx_conf_merge_uint_value(conf->push_key, prev->push_key, 10);
 
     if (conf->push_ping == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -4,7 +4,8 @@
  * directive junkmail_cors names them.  The key is in a header that a page must
  * set itself: there is no ambient authority, and credentials are not allowed.
  *
- * Called by the HTTP part's front (preflight) and by its header filter.
+ * Called by the HTTP part's front (preflight), by its header filter, and by
+ * push, which a page can ask without all this and so has a list of its own.
  */
 
 #include <ngx_config.h>
@@ -28,31 +29,33 @@
 
 static ngx_str_t *ngx_junkmail_cors_header(ngx_http_request_t *r,
                                            const char *name, size_t len);
+static ngx_uint_t ngx_junkmail_cors_listed(ngx_array_t *list,
+                                           ngx_str_t   *origin);
 static ngx_str_t *ngx_junkmail_cors_origin(ngx_http_request_t *r);
 
 
 char *
-ngx_junkmail_cors_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_junkmail_origins_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_junkmail_loc_conf_t *jlcf = conf;
+    ngx_str_t    *value, *origin;
+    ngx_uint_t    i;
+    ngx_array_t **list;
 
-    ngx_str_t *value, *origin;
-    ngx_uint_t i;
+    list = (ngx_array_t **) ((char *) conf + cmd->offset);
 
-    if (jlcf->cors != NGX_CONF_UNSET_PTR) {
+    if (*list != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        jlcf->cors = NULL;
+        *list = NULL;
         return NGX_CONF_OK;
     }
 
-    jlcf->cors = ngx_array_create(cf->pool, cf->args->nelts - 1,
-                                  sizeof(ngx_str_t));
-    if (jlcf->cors == NULL) {
+    *list = ngx_array_create(cf->pool, cf->args->nelts - 1, sizeof(ngx_str_t));
+    if (*list == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -65,13 +68,13 @@ ngx_junkmail_cors_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             || value[i].data[value[i].len - 1] == '/')
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"junkmail_cors\" takes \"off\" or origins, "
+                               "\"%V\" takes \"off\" or origins, "
                                "as in \"https://mail.example\", not \"%V\"",
-                               &value[i]);
+                               &cmd->name, &value[i]);
             return NGX_CONF_ERROR;
         }
 
-        origin = ngx_array_push(jlcf->cors);
+        origin = ngx_array_push(*list);
         if (origin == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -113,33 +116,54 @@ ngx_junkmail_cors_header(ngx_http_request_t *r, const char *name, size_t len)
 }
 
 
-/* The request's origin if it is one of the list, byte by byte. */
+ngx_uint_t
+ngx_junkmail_origin_allowed(ngx_http_request_t *r, ngx_array_t *list)
+{
+    ngx_str_t *origin;
+
+    origin = ngx_junkmail_cors_header(r, "origin", 6);
+
+    return origin == NULL || ngx_junkmail_cors_listed(list, origin);
+}
+
+
+/* Byte by byte. */
+
+static ngx_uint_t
+ngx_junkmail_cors_listed(ngx_array_t *list, ngx_str_t *origin)
+{
+    ngx_str_t *allowed;
+    ngx_uint_t i;
+
+    allowed = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
+        if (origin->len == allowed[i].len
+            && ngx_memcmp(origin->data, allowed[i].data, origin->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The request's origin if its pages may read the answer. */
 
 static ngx_str_t *
 ngx_junkmail_cors_origin(ngx_http_request_t *r)
 {
-    ngx_str_t                    *origin, *allowed;
-    ngx_uint_t                    i;
+    ngx_str_t                    *origin;
     ngx_http_junkmail_loc_conf_t *jlcf;
 
     jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
     origin = ngx_junkmail_cors_header(r, "origin", 6);
 
-    if (jlcf->cors == NULL || origin == NULL) {
-        return NULL;
-    }
-
-    allowed = jlcf->cors->elts;
-
-    for (i = 0; i < jlcf->cors->nelts; i++) {
-        if (origin->len == allowed[i].len
-            && ngx_memcmp(origin->data, allowed[i].data, origin->len) == 0)
-        {
-            return origin;
-        }
-    }
-
-    return NULL;
+    return jlcf->cors != NULL && origin != NULL
+                   && ngx_junkmail_cors_listed(jlcf->cors, origin)
+               ? origin
+               : NULL;
 }
 
 

@@ -21,8 +21,6 @@
 #include "ngx_junkmail_stats.h"
 
 
-#define NGX_JUNKMAIL_PUSH_PER_KEY   10
-#define NGX_JUNKMAIL_PUSH_PER_IP    50 /* IPv6: per /64 */
 #define NGX_JUNKMAIL_PUSH_ADDRESSES 100
 
 #define NGX_JUNKMAIL_PUSH_BEARER "bearer."
@@ -129,11 +127,12 @@ static const struct {
 ngx_int_t
 ngx_junkmail_push_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
-    const char                 *field;
-    ngx_junkmail_push_t        *p;
-    ngx_http_junkmail_ctx_t    *ctx;
-    ngx_junkmail_push_headers_t h;
+    ngx_int_t                     rc;
+    const char                   *field;
+    ngx_junkmail_push_t          *p;
+    ngx_http_junkmail_ctx_t      *ctx;
+    ngx_junkmail_push_headers_t   h;
+    ngx_http_junkmail_loc_conf_t *jlcf;
 
     ngx_memzero(&h, sizeof(ngx_junkmail_push_headers_t));
 
@@ -155,6 +154,14 @@ ngx_junkmail_push_handler(ngx_http_request_t *r)
 
     if (h.upgrade && !ngx_junkmail_push_is_handshake(r, &h)) {
         return ngx_http_junkmail_error(r, "BAD_REQUEST");
+    }
+
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
+
+    if (jlcf->push_origin != NULL
+        && !ngx_junkmail_origin_allowed(r, jlcf->push_origin))
+    {
+        return ngx_http_junkmail_error(r, "ORIGIN_NOT_ALLOWED");
     }
 
     rc = ngx_junkmail_push_identify(r, &h);
@@ -686,36 +693,49 @@ ngx_junkmail_push_opened(ngx_junkmail_push_t *p, redisReply *reply,
 }
 
 
+/* Without a limit a place is taken all the same: a reload may set one. */
+
 ngx_int_t
 ngx_junkmail_push_take_places(ngx_http_request_t *r, uint32_t *place)
 {
-    u_char    text[sizeof("push key ") + JM_HASH_LEN];
-    u_char    net[sizeof("push net ") + NGX_JUNKMAIL_CLIENT_ID], *last;
-    ngx_str_t id;
-    ngx_http_junkmail_ctx_t *ctx;
+    u_char     key[sizeof("push key ") + JM_HASH_LEN];
+    u_char     net[sizeof("push net ") + NGX_JUNKMAIL_CLIENT_ID], *last;
+    ngx_str_t  id[NGX_JUNKMAIL_PUSH_PLACES];
+    ngx_uint_t i, limit[NGX_JUNKMAIL_PUSH_PLACES];
+    ngx_http_junkmail_ctx_t      *ctx;
+    ngx_http_junkmail_loc_conf_t *jlcf;
 
     ctx = ngx_http_junkmail_get_ctx(r);
+    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
 
-    id.data = text;
-    id.len = ngx_sprintf(text, "push key %V", &ctx->keyhash) - text;
-
-    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_KEY, &place[0])
-        != NGX_OK)
-    {
-        return NGX_BUSY;
-    }
+    id[0].data = key;
+    id[0].len = ngx_sprintf(key, "push key %V", &ctx->keyhash) - key;
+    limit[0] = jlcf->push_key;
 
     last = ngx_cpymem(net, "push net ", sizeof("push net ") - 1);
     last = ngx_junkmail_client_id(r->connection->sockaddr, last);
 
-    id.data = net;
-    id.len = last - net;
+    id[1].data = net;
+    id[1].len = last - net;
+    limit[1] = jlcf->push_address;
 
-    if (ngx_junkmail_place_take(&id, NGX_JUNKMAIL_PUSH_PER_IP, &place[1])
-        != NGX_OK)
-    {
-        ngx_junkmail_place_release(place[0]);
-        return NGX_BUSY;
+    ngx_str_set(&id[2], "push all");
+    limit[2] = jlcf->push_all;
+
+    for (i = 0; i < NGX_JUNKMAIL_PUSH_PLACES; i++) {
+        place[i] = NGX_JUNKMAIL_PLACE_NONE;
+    }
+
+    for (i = 0; i < NGX_JUNKMAIL_PUSH_PLACES; i++) {
+
+        if (limit[i] == 0) {
+            limit[i] = NGX_MAX_UINT32_VALUE;
+        }
+
+        if (ngx_junkmail_place_take(&id[i], limit[i], &place[i]) != NGX_OK) {
+            ngx_junkmail_push_leave_places(place);
+            return NGX_BUSY;
+        }
     }
 
     return NGX_OK;

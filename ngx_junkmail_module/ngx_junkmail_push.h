@@ -14,7 +14,7 @@
 
 #define NGX_JUNKMAIL_PUSH_PROTOCOL "junkmail.v1"
 
-#define NGX_JUNKMAIL_PUSH_PLACES 2  /* of a listener */
+#define NGX_JUNKMAIL_PUSH_PLACES 3  /* of a listener */
 #define NGX_JUNKMAIL_PUSH_RETRY  30 /* s, when there is no place */
 
 /* Which addresses' events a listener wants. */
@@ -61,8 +61,8 @@ void ngx_junkmail_sse_start(ngx_http_request_t *r, ngx_junkmail_push_t *p);
 ngx_int_t ngx_junkmail_sse_head(ngx_http_request_t *r);
 
 /*
- * Takes the places of a listener, of its key and of its client's address:
- * NGX_OK.  NGX_BUSY: one has no more, and none is taken.  To be paid back
+ * Takes the places of a listener, of its key, its client's address and of
+ * all: NGX_OK.  NGX_BUSY: one has no more, and none is taken.  To be paid back
  * once.
  */
 ngx_int_t ngx_junkmail_push_take_places(ngx_http_request_t *r,
