@@ -10,6 +10,7 @@
 
 #define JM_PIXEL_AHEAD 300 /* images of a link that are looked for */
 #define JM_PIXEL_DEPTH 256 /* of elements around an image that are asked */
+#define JM_PIXEL_PROBE 64  /* slots looked at: addresses may crowd */
 
 /* An element around the image looked at last, and whether it hides it. */
 typedef struct {
@@ -27,7 +28,8 @@ typedef struct {
     unsigned          inside; /* of them, around here */
 } jm_pixel_walk_t;
 
-/* A set of strings by their hash; those with one hash count as one. */
+/* A set of strings by their hash; those with one hash count as one, and those
+ * that find no slot near theirs as none. */
 typedef struct {
     uint32_t *slots;
     size_t    mask;
@@ -52,20 +54,23 @@ jm_pixel_set_init(jm_pixel_set_t *set, jm_arena_t *arena, size_t n)
 static int
 jm_pixel_set_has(jm_pixel_set_t *set, jm_str_t str, int add)
 {
-    size_t   i;
+    size_t   i, n;
     uint32_t hash;
 
     hash = jm_html_hash(str) | 1; /* never 0 */
+    i = (hash >> 1) & set->mask;
 
-    for (i = (hash >> 1) & set->mask; set->slots[i] != 0;
-         i = (i + 1) & set->mask) {
+    for (n = 0; n < JM_PIXEL_PROBE; n++) {
         if (set->slots[i] == hash) {
             return 1;
         }
-    }
 
-    if (add) {
-        set->slots[i] = hash;
+        if (set->slots[i] == 0) {
+            set->slots[i] = add ? hash : 0;
+            return 0;
+        }
+
+        i = (i + 1) & set->mask;
     }
 
     return 0;
