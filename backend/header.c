@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "charset.h"
+#include "text.h"
 
 #define JM_MAX_KNOWN   50   /* well-known fields kept past JM_MAX_HEADERS */
 #define JM_MAX_WORDS   1000 /* encoded words of a field; later ones stay raw */
@@ -188,6 +189,11 @@ jm_headers_read(jm_headers_t *headers, jm_arena_t *arena, jm_str_t raw)
     memset(headers, 0, sizeof(jm_headers_t));
     headers->fields = jm_arena_alloc(arena, (JM_MAX_HEADERS + JM_MAX_KNOWN)
                                                 * sizeof(jm_header_t));
+
+    if (raw.len == 0) {
+        return;
+    }
+
     p = raw.data;
     end = p + raw.len;
 
@@ -425,7 +431,10 @@ jm_word_flush(jm_buf_t *out, jm_buf_t *bytes, int charset)
 }
 
 
-/* White space as one space, none at the ends; at most `max` bytes. */
+/*
+ * White space as one space, none at the ends; at most `max` bytes.  A name or
+ * a subject does not turn round what stands beside it.
+ */
 static jm_str_t
 jm_header_squeeze(jm_str_t in, size_t max)
 {
@@ -441,7 +450,10 @@ jm_header_squeeze(jm_str_t in, size_t max)
     q = in.data;
 
     for (i = 0; i < in.len; i++) {
-        if (strchr(" \t\r\n", in.data[i]) == NULL) {
+        if (jm_text_turns(in.data + i, in.data + in.len)) {
+            i += 2;
+
+        } else if (strchr(" \t\r\n", in.data[i]) == NULL) {
             *q++ = in.data[i];
 
         } else if (q != in.data && q[-1] != ' ') {

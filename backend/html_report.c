@@ -5,6 +5,7 @@
 #include "html_report.h"
 
 #include "html_str.h"
+#include "text.h"
 
 #define JM_HTML_MAX_REPORT   1000 /* rows of each list */
 #define JM_HTML_MAX_WARNINGS 100
@@ -158,19 +159,13 @@ jm_report_is_lie(jm_arena_t *arena, jm_str_t text, jm_str_t host)
 }
 
 
-/* U+202A to U+202E and U+2066 to U+2069 turn the order of letters round. */
 static int
 jm_report_is_bidi(jm_str_t text)
 {
     size_t i;
 
-    for (i = 0; i + 2 < text.len; i++) {
-        if (text.data[i] == 0xE2
-            && ((text.data[i + 1] == 0x80 && text.data[i + 2] >= 0xAA
-                 && text.data[i + 2] <= 0xAE)
-                || (text.data[i + 1] == 0x81 && text.data[i + 2] >= 0xA6
-                    && text.data[i + 2] <= 0xA9)))
-        {
+    for (i = 0; i < text.len; i++) {
+        if (jm_text_turns(text.data + i, text.data + text.len)) {
             return 1;
         }
     }

@@ -115,8 +115,10 @@ jm_preview_address(const u_char *p, const u_char *end)
         len = strlen(schemes[i]);
 
         if ((size_t) (end - p) > len && memcmp(p, schemes[i], len) == 0) {
-            for (s = p; s<end && * s> ' ' && *s != '>'; s++) {
-                /* void */
+            s = p;
+
+            while (s < end && *s != '>' && *s > ' ') {
+                s++;
             }
 
             return s < end && *s == '>' ? s + 1 - p : 0;

@@ -44,6 +44,15 @@ jm_text_class(uint32_t c)
 }
 
 
+int
+jm_text_turns(const u_char *p, const u_char *end)
+{
+    return end - p >= 3 && p[0] == 0xE2
+           && ((p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE)
+               || (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9));
+}
+
+
 /* Puts out the space or the line ends that are due. */
 static void
 jm_text_flush(jm_text_t *text)

@@ -24,6 +24,12 @@
 
 int jm_text_class(uint32_t c);
 
+/*
+ * Is a character at `p` that turns the order of the letters round (U+202A to
+ * U+202E, U+2066 to U+2069)?  It has three bytes.
+ */
+int jm_text_turns(const u_char *p, const u_char *end);
+
 typedef struct {
     jm_buf_t buf;
     unsigned breaks; /* line ends due before the next character */

@@ -135,6 +135,10 @@ test_text(void **state)
         { "=?utf-8?b?8J+Y?= =?utf-8?b?gA==?=", "😀" },
         { "=?utf-8?q?=F0=9F?= =?koi8-r?q?=F0?=", "\xef\xbf\xbdП" },
         { "=?utf-8?q?a b?=", "a b" },
+        { "a \xe2\x80\xae"
+          "b =?utf-8?q?=E2=81=A6c=E2=80=8Fd?=",
+          "a b c\xe2\x80\x8f"
+          "d" },
         { "=?utf-8?q?=41?=x", "Ax" },
         { "=?nonsense?q?caf=E9?=", "café" },
         { "=?utf-8?x?abc?=", "=?utf-8?x?abc?=" },
