@@ -16,9 +16,12 @@
 #include "ngx_junkmail_api.h"
 
 
-/* The page may show its own inline styles and images, and nothing else. */
-#define NGX_JUNKMAIL_API_PAGE_CSP                                             \
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "         \
+/*
+ * The page may show its own inline styles and images, and nothing else; asked
+ * for with ?images=off not even the images.
+ */
+#define NGX_JUNKMAIL_API_PAGE_CSP(images)                                     \
+    "default-src 'none'; style-src 'unsafe-inline'; " images                  \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "           \
     "sandbox allow-popups allow-popups-to-escape-sandbox"
 
@@ -308,6 +311,17 @@ ngx_junkmail_part_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
 static ngx_int_t
 ngx_junkmail_page_headers(ngx_http_request_t *r)
 {
+    ngx_str_t   images;
+    const char *csp;
+
+    csp = NGX_JUNKMAIL_API_PAGE_CSP("img-src 'self'; ");
+
+    if (ngx_http_arg(r, (u_char *) "images", 6, &images) == NGX_OK
+        && images.len == 3 && ngx_strncmp(images.data, "off", 3) == 0)
+    {
+        csp = NGX_JUNKMAIL_API_PAGE_CSP("");
+    }
+
     ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
     r->headers_out.content_type_len = sizeof("text/html") - 1;
 
@@ -319,7 +333,7 @@ ngx_junkmail_page_headers(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    return ngx_junkmail_headers(r, NGX_JUNKMAIL_API_PAGE_CSP, "same-origin");
+    return ngx_junkmail_headers(r, csp, "same-origin");
 }
 
 
