@@ -50,9 +50,11 @@ for my $name (sort keys %row) {
 # Every file of the sources is in the tour, or covered by the line of its
 # header's source.
 for my $file (glob('ngx_junkmail_module/*.c backend/*.c backend/common/*.c'),
-              'backend/store/junkmail.lua')
+              'backend/store/junkmail.lua',
+              glob('conf/html/*.* conf/html/*/*.js'))
 {
-    my $name = (split m{/}, $file)[-1];
+    my $name = $file =~ s{^conf/html/}{}r;
+    $name = (split m{/}, $file)[-1] if $name eq $file;
     like($readme, qr/`\Q$name\E`/, "$name is in the tour");
 }
 

@@ -1,8 +1,9 @@
 package JunkMail::Chromium;
 
 # Headless Chromium driven by its DevTools protocol over a pipe: no port, no
-# network.  One page, whose every request stops here and is written down;
-# nothing resolves.
+# network.  Pages whose every request stops here and is written down; nothing
+# resolves.  The first is there; `another` opens one that shares nothing with it,
+# as a second device would, and `on` says which one is meant from now on.
 
 use strict;
 use warnings;
@@ -63,7 +64,7 @@ sub new
     return $self;
 }
 
-# Our one page, watched.
+# Our first page.
 sub page
 {
     my ($self) = @_;
@@ -72,22 +73,52 @@ sub page
     my ($ours) = grep { $_->{type} eq 'page' }
         @{ $self->call('Target.getTargets')->{targetInfos} };
     $self->{target} = $ours->{targetId};
+    $self->watch($ours->{targetId});
+}
+
+# A page of another browser context.
+sub another
+{
+    my ($self) = @_;
+
+    local $self->{session};
+    local $self->{target};
+    my $context = $self->call('Target.createBrowserContext');
+    my $target  = $self->call('Target.createTarget',
+        { url => 'about:blank', %$context })->{targetId};
+    return $self->watch($target);
+}
+
+# All calls go to this page from now on.
+sub on
+{
+    my ($self, $session) = @_;
+
+    $self->{session} = $session;
+    return $self;
+}
+
+sub watch
+{
+    my ($self, $target) = @_;
+
     $self->{session} = $self->call('Target.attachToTarget',
-        { targetId => $self->{target}, flatten => JSON::PP::true })
-        ->{sessionId};
+        { targetId => $target, flatten => JSON::PP::true })->{sessionId};
 
     $self->call("$_.enable") for qw(Page Network Debugger);
     $self->call('Fetch.enable', { patterns => [{ urlPattern => '*' }] });
+    return $self->{session};
 }
 
 sub send
 {
-    my ($self, $method, $params) = @_;
+    my ($self, $method, $params, $session) = @_;
 
     my $id = ++$self->{id};
+    $session ||= $self->{session};
     my $json = encode_json({ id => $id, method => $method,
         params => $params || {},
-        $self->{session} ? (sessionId => $self->{session}) : () }) . "\0";
+        $session ? (sessionId => $session) : () }) . "\0";
 
     while (length $json) {
         my $n = syswrite($self->{out}, $json) // die "chromium: $!";
@@ -129,14 +160,14 @@ sub receive
 
     $self->{buffer} =~ s/^([^\0]*)\0//;
     my $message = decode_json($1);
-    $self->event($message->{method}, $message->{params})
+    $self->event($message->{method}, $message->{params}, $message->{sessionId})
         if $message->{method};
     return $message;
 }
 
 sub event
 {
-    my ($self, $method, $params) = @_;
+    my ($self, $method, $params, $session) = @_;
 
     if ($method eq 'Fetch.requestPaused') {
         my $url = $params->{request}{url};
@@ -146,7 +177,7 @@ sub event
                             { requestId => $params->{requestId} })
                          : ('Fetch.failRequest',
                             { requestId   => $params->{requestId},
-                              errorReason => 'BlockedByClient' }));
+                              errorReason => 'BlockedByClient' }), $session);
 
     } elsif ($method eq 'Network.webSocketCreated') {
         push @{ $self->{requests} }, $params->{url};
@@ -164,7 +195,7 @@ sub event
     } elsif ($method eq 'Page.javascriptDialogOpening') {
         push @{ $self->{scripts} }, { url => 'dialog', frame => '' };
         $self->send('Page.handleJavaScriptDialog',
-            { accept => JSON::PP::false });
+            { accept => JSON::PP::false }, $session);
     }
 }
 

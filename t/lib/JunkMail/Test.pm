@@ -60,6 +60,7 @@ sub new
         streams   => '',    # further lines of stream {}; @DIR@ there, too
         http      => '',    # further lines of the HTTP server {}
         jitter    => '1s',  # of closing listeners at a reload
+        page      => '',    # lines of location / {}
         junkmail  => '',    # further lines of junkmail {}
         main      => '',    # further lines of nginx's main context
         daemon    => 0,     # nginx as a daemon, as a binary upgrade needs it
@@ -228,6 +229,7 @@ stream {
 }
 
 http {
+    include /etc/nginx/mime.types;
     access_log $dir/access.log;
     client_body_temp_path $dir/body;
     proxy_temp_path $dir/proxy;
@@ -242,6 +244,7 @@ http {
         root $dir;
 
         location / {
+            $self->{page}
         }
 
         location /api/v1/ {

@@ -1,0 +1,358 @@
+# The web inbox in Chromium: a newcomer's path, mail that arrives while one looks
+# on, two browsers in step, a hostile mail, offline and back, the keyboard, a
+# phone's width, and (where npm can be asked) axe-core's opinion of each page.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use JSON::PP;
+use JunkMail::Chromium;
+use JunkMail::Test;
+use Test::More;
+
+binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
+
+# --- the files ---------------------------------------------------------------
+
+my %words;
+for my $file (glob('conf/html/lang/*.js')) {
+    my $text = slurp($file);
+    $words{$file} = { map { $_ => 1 } $text =~ /^  '([^']+)':/mg };
+}
+my $english = $words{'conf/html/lang/en.js'};
+for my $file (sort keys %words) {
+    is_deeply($words{$file}, $english, "$file has every word");
+}
+my $code = join '', map { slurp($_) } glob('conf/html/js/*.js');
+my @missing = grep { !$english->{$_} } $code =~ /\bt\(\s*'([^']+)'/g;
+is("@missing", '', 'every word that is used is there');
+unlike($code, qr/innerHTML|insertAdjacentHTML|document\.write|\beval\(/,
+    'nothing parses HTML');
+
+plan skip_all => 'no chromium here' unless JunkMail::Chromium::available();
+
+# The page as conf/nginx.conf serves it.
+my ($page) = slurp('conf/nginx.conf') =~ m{^        location / \{\n(.*?)^        \}}ms;
+my $jm = JunkMail::Test->new(page => $page);
+system("cp -R conf/html/. $jm->{dir}/ && chmod -R a+rX $jm->{dir}") == 0
+    or die 'cp';
+
+my $base = "http://127.0.0.1:$jm->{http_port}/";
+my $c    = JunkMail::Chromium->new(allow => [$base], timeout => 30, args => [
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', '--lang=en-US',
+    '--disable-features=IsolateSandboxedIframes']);
+my $one  = $c->{session};
+
+my $r = $jm->http(GET => '/');
+like($r->{headers}{etag}, qr/./, 'the page has an ETag');
+is($r->{headers}{'cache-control'}, 'no-cache', 'and is asked for with it');
+is($jm->http(GET => '/', headers => { 'If-None-Match' => $r->{headers}{etag} })
+    ->{status}, 304, 'unchanged, it is not sent again');
+
+# --- a newcomer --------------------------------------------------------------
+
+my $frame = $c->open($base);
+until_true("document.querySelector('.hero .primary')", 'one button');
+axe('first visit');
+$c->run("document.querySelector('.hero .primary').click()");
+my $address = until_true(
+    "document.querySelector('.card .address span')?.textContent", 'an address');
+like($address, qr/^[^@]+\@junkmail\.test$/, 'that takes mail');
+until_true("document.querySelector('.empty')", 'an empty box says what to do');
+until_true("document.getElementById('link')?.textContent === 'Live'", 'live');
+axe('empty inbox');
+
+# What moves while mail arrives.
+$c->run(q{window.shift = 0; new PerformanceObserver(l => l.getEntries().forEach(
+    e => { if (e.sources.some(s => !s.node?.closest?.('.list'))) {
+        shift += e.value; } })).observe({ type: 'layout-shift' }); 1});
+$c->run('window.same = 1');
+like($jm->send_mail($address, <<'MAIL'), qr/^250 /, 'a mail');
+From: Shop <shop@example.com>
+Subject: Your code
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain
+
+Your code is 493817.
+--b
+Content-Type: application/pdf; name=bill.pdf
+Content-Disposition: attachment; filename=bill.pdf
+
+1234567890
+--b--
+MAIL
+until_true("document.querySelector('.list .subject')?.textContent === 'Your code'",
+    'is there without a reload');
+is($c->run('window.same'), 1, 'the same page');
+until_true(q{document.title.includes('(1)')}, 'the title tells');
+is($c->run(q{document.querySelector('link[rel=icon]').getAttribute('href')}),
+    'icon-new.svg', 'the icon, too');
+is($c->run(q{document.getElementById('said').textContent}),
+    'New message! Shop: Your code', 'and a screen reader hears it');
+is($c->run('shift'), 0, 'nothing outside the list has moved');
+
+# --- two browsers in step ----------------------------------------------------
+
+my $key = $c->run("localStorage.getItem('junkmail.key')");
+my $two = $c->another;
+$c->on($two);
+$c->open($base);
+until_true("document.querySelector('.hero details')", 'a second device');
+$c->run(qq{const i = document.querySelector('[name=key]'); i.value = '$key';
+    i.form.requestSubmit()});
+until_true("document.querySelector('.list .unread .subject')", 'signed in by the key');
+
+$c->on($one);
+$c->run("document.querySelector('.list a').click()");
+until_true("document.querySelector('.code span')?.textContent === '493817'",
+    'the code on top');
+is($c->run("document.activeElement.textContent"), 'Your code',
+    'the mail has the focus');
+is($c->run("document.querySelector('.files span').textContent"), 'bill.pdf',
+    'its attachment');
+axe('reading');
+$c->on($two);
+until_true("!document.querySelector('.list .unread')", 'read on the other, too');
+$c->run("document.querySelector('.list .star').click()");
+$c->on($one);
+until_true("document.querySelector('.pane .star').ariaPressed === 'true'",
+    'starred there, starred here');
+
+$c->run("[...document.querySelectorAll('.pane .bar button')].at(-1).click()");
+$c->on($two);
+until_true("document.querySelector('.empty')", 'away on both');
+$c->on($one);
+until_true("document.querySelector('.toast button')", 'one can undo it');
+$c->run("document.querySelector('.toast button').click()");
+$c->on($two);
+until_true("document.querySelector('.list .subject')", 'back on both');
+
+# --- a hostile mail ----------------------------------------------------------
+
+$c->on($one);
+my $hostile = join '', map { slurp($_) }
+    grep { !/19-page/ } sort glob('t/sanitiser/*.html');
+like($jm->send_mail($address, "From: \"<img src=x onerror=alert(1)>\" "
+    . "<bad\@example.com>\nSubject: <script>alert(1)</script>\n"
+    . "MIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\n\n"
+    . '<p id="here">hello</p>' . $hostile), qr/^250 /, 'a hostile mail');
+until_true("document.querySelectorAll('.list li[data-id]').length === 2", 'arrives');
+@{ $c->{$_} } = () for qw(requests scripts targets);
+$c->run("document.querySelector('.list a').click()");
+until_true("document.querySelector('iframe')", 'is shown');
+$c->settle(1);
+is(join("\n", @{ $c->{requests} }), '', 'no request to another host');
+is(join("\n", map { $_->{url} } grep { $_->{url} !~ /^\Q$base\Ejs\// && $_->{url} ne '' }
+    @{ $c->{scripts} }), '', 'no script but ours');
+is(join("\n", @{ $c->{targets} }), '', 'no page is opened');
+is($c->run("document.querySelector('.pane h2').textContent"),
+    '<script>alert(1)</script>', 'its subject is text');
+is($c->run("document.querySelector('iframe').getAttribute('sandbox')"),
+    'allow-popups allow-popups-to-escape-sandbox', 'its frame may run nothing');
+is($c->run("(() => { try { return document.querySelector('iframe').contentDocument"
+    . " && 'open' } catch { return null } })()"), undef, 'and is of no origin');
+
+# --- deep link, back ---------------------------------------------------------
+
+my $hash = $c->run('location.hash');
+like($hash, qr/^#m=/, 'a mail has an address');
+$c->run('history.back()');
+until_true("!document.querySelector('.open')", 'back leads to the list');
+$c->run("location.hash = '$hash'; window.old = 1");
+$c->call('Page.reload');
+until_true("!window.old && document.querySelector('.pane h2')?.textContent.includes('alert')",
+    'after a reload it is there again');
+$c->run("location.hash = '#'");
+
+# --- offline and back --------------------------------------------------------
+
+until_true("document.getElementById('link').className === 'live'", 'live again');
+offline(1);
+until_true("document.getElementById('link').className === 'offline'",
+    'offline is said');
+like($jm->send_mail($address, "Subject: meanwhile\n\nx\n"), qr/^250 /,
+    'a mail meanwhile');
+offline(0);
+until_true("document.querySelector('.list .subject').textContent === 'meanwhile'",
+    'is there when one is back');
+until_true("document.getElementById('link').className === 'live'", 'live');
+
+$jm->stop_nginx;
+until_true("document.getElementById('link').className === 'waiting'",
+    'a server that is away is said, too');
+$jm->start_nginx;
+until_true("document.getElementById('link').className === 'live'",
+    'and found again', 30);
+
+# --- keyboard ----------------------------------------------------------------
+
+$c->run("document.getElementById('find').focus()");
+my $reached;
+for (1 .. 12) {
+    key('Tab', 9);
+    last if $reached = $c->run("!!document.activeElement.closest('.list a')");
+}
+ok($reached, 'Tab leads into the list');
+key('Home', 36);
+key('ArrowDown', 40);
+key('s', 83, 's');
+until_true("document.activeElement.closest('li').querySelector('.star')"
+    . ".ariaPressed === 'true'", 's: a star');
+key('Enter', 13, "\r");
+until_true("document.activeElement.matches('.pane h2')", 'Enter opens');
+$c->run('history.back()');
+until_true("document.activeElement.closest('.list li')", 'back: in the list');
+my $before = $c->run("document.querySelectorAll('.list li[data-id]').length");
+key('Delete', 46);
+until_true("document.querySelectorAll('.list li[data-id]').length === $before - 1",
+    'Delete: to the bin');
+key('z', 90, 'z');
+until_true("document.querySelectorAll('.list li[data-id]').length === $before",
+    'z: and back');
+
+# --- filters and search ------------------------------------------------------
+
+$c->run("location.hash = '#q=meanwhile'");
+until_true("document.querySelectorAll('.list li[data-id]').length === 1", 'search');
+$c->run("location.hash = '#f=bin'");
+until_true("document.querySelector('.empty')?.textContent.startsWith('The bin')",
+    'an empty bin');
+
+# --- many, and a phone -------------------------------------------------------
+
+my $s = $jm->session;
+for my $n (1 .. 70) {
+    $s->cmd('MAIL FROM:<x@example.com>');
+    $s->cmd("RCPT TO:<$address>");
+    $s->cmd('DATA');
+    $s->cmd("Subject: number $n\r\n\r\nx\r\n.");
+}
+$c->call('Emulation.setDeviceMetricsOverride', { width => 320, height => 640,
+    deviceScaleFactor => 1, mobile => JSON::PP::false });
+$c->run("location.hash = '#'");
+until_true("document.querySelector('.list')?.textContent.includes('number 70')",
+    'many');
+until_true("document.querySelector('.list').scrollTop = 1e6, "
+    . "document.querySelectorAll('.list li[data-id]').length > 70",
+    'the list goes on as one scrolls');
+wide('inbox');
+$c->run("document.querySelector('.list a').click()");
+until_true("document.querySelector('.open .pane iframe')", 'a mail on a phone');
+ok(!$c->run("document.querySelector('.side').offsetWidth"), 'has the whole screen');
+wide('mail');
+for my $view (qw(addresses account)) {
+    $c->run("location.hash = '#v=$view'");
+    until_true("document.querySelector('main.$view .cards li')", $view);
+    wide($view);
+    axe($view);
+}
+
+# --- addresses, keys, the end ------------------------------------------------
+
+$c->run("location.hash = '#v=addresses'");
+until_true("document.querySelector('[name=domain] option')", 'a domain to choose');
+$c->run("document.querySelector('[name=alias]').value = 'mine';"
+    . "document.querySelector('.box form').requestSubmit()");
+until_true("document.querySelector('.cards').textContent.includes('mine\@junkmail.test')",
+    'an address of one\'s own name');
+$c->run("document.querySelector('[data-at^=stop]').click()");
+until_true("document.querySelector('.off')", 'is stopped');
+$c->run("document.querySelector('[data-at^=delete]').click()");
+until_true("document.querySelector('dialog[open] .danger')", 'is asked about');
+$c->run("document.querySelector('dialog .danger').click()");
+until_true("document.querySelectorAll('.cards > li').length === 1", 'and goes');
+
+$c->run("location.hash = '#v=account'");
+until_true("document.querySelector('[name=name]')", 'keys');
+$c->run("document.querySelector('[name=name]').value = 'phone';"
+    . "document.querySelector('[name=name]').form.requestSubmit()");
+like(until_true("document.querySelector('.secret')?.textContent", 'a key is shown'),
+    qr/^jm_live_\w{71}$/, 'once');
+$c->run("document.querySelector('dialog .primary').click()");
+$c->run("document.querySelector('.box > .danger').click()");
+until_true("document.querySelector('dialog[open] .danger')", 'the end is asked about');
+$c->run("document.querySelector('dialog .danger').click()");
+until_true("document.querySelector('.hero')", 'everything is gone');
+is($c->run("localStorage.getItem('junkmail.key')"), undef, 'the key, too');
+$c->on($two);
+until_true("document.querySelector('.hero .note')", 'the other browser says so',
+    30);
+
+is(join("\n", grep { !m{^ws://127\.0\.0\.1:$jm->{http_port}/api/v1/events} }
+    @{ $c->{requests} }), '', 'no request left this server');
+
+$jm->done;
+done_testing;
+
+
+sub slurp { open(my $f, '<', $_[0]) or die "$_[0]: $!"; local $/; return <$f> }
+
+# The value of an expression as soon as it is true.
+sub until_true
+{
+    my ($script, $name, $seconds) = @_;
+
+    my $value;
+    my $end = time() + ($seconds || 15);
+    while (time() < $end) {
+        $value = eval { $c->run($script) };
+        last if $value;
+        $c->settle(0.05);
+    }
+    ok($value, $name) or diag("$script: ", $@ || 'not true');
+    return ref $value ? 1 : $value // '';
+}
+
+sub key
+{
+    my ($key, $code, $text) = @_;
+
+    my %key = (key => $key, windowsVirtualKeyCode => $code,
+               code => $key, $text ? (text => $text) : ());
+    $c->call('Input.dispatchKeyEvent', { type => $text ? 'keyDown' : 'rawKeyDown',
+                                         %key });
+    $c->call('Input.dispatchKeyEvent', { type => 'keyUp', %key });
+    $c->settle(0.1);
+}
+
+sub offline
+{
+    my ($yes) = @_;
+
+    $c->call('Network.emulateNetworkConditions', { latency => 0,
+        offline => $yes ? JSON::PP::true : JSON::PP::false,
+        downloadThroughput => -1, uploadThroughput => -1 });
+}
+
+sub wide
+{
+    cmp_ok($c->run('document.documentElement.scrollWidth'), '<=', 320,
+        "$_[0]: nothing is wider than a phone");
+}
+
+my $axe;
+
+# No serious fault by axe-core, fetched once through npm.
+sub axe
+{
+    my ($name) = @_;
+
+    $axe //= do {
+        system('cd t/browser && [ -d node_modules ] || npm ci --no-audit '
+            . '--no-fund --ignore-scripts --silent >/dev/null 2>&1');
+        my $file = 't/browser/node_modules/axe-core/axe.min.js';
+        -f $file ? slurp($file) : '';
+    };
+    SKIP: {
+        skip "$name: npm has not brought axe-core", 1 unless $axe;
+        eval { $c->run("$axe\n;1") } unless $c->run('!!window.axe');
+        my $said = $c->run(q{axe.run(document, { iframes: false }).then(r =>
+            r.violations.filter(v => /serious|critical/.test(v.impact)).map(v =>
+                `${v.id}: ${v.nodes.map(n => n.html).join(' ')}`).join('\n'))});
+        is($said, '', "axe-core: $name");
+    }
+}
