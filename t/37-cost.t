@@ -99,6 +99,14 @@ sub cost
              bytes => $bytes };
 }
 
+# The least of three, so that a ping or a new link in between does not count.
+sub least
+{
+    my ($request) = @_;
+    my @costs = map { cost($request) } 1 .. 3;
+    return (sort { $a->{calls} <=> $b->{calls} } @costs)[0];
+}
+
 # What our own questions cost.
 my $own = cost(sub { })->{trips};
 
@@ -155,9 +163,11 @@ my %page = (
     'by the cursor'  => '/emails?limit=50&after=' . id(120),
 );
 
-my %few = map { ($_ => cost(sub { get($page{$_}) })) } keys %page;
+my %few = map { my $path = $page{$_}; ($_ => least(sub { get($path) })) }
+    keys %page;
 fill($MANY);
-my %many = map { ($_ => cost(sub { get($page{$_}) })) } keys %page;
+my %many = map { my $path = $page{$_}; ($_ => least(sub { get($path) })) }
+    keys %page;
 
 for (sort keys %page) {
     is(scalar @{ $many{$_}{answer}{json}{data} }, 50, "$_: 50 emails");
