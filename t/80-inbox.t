@@ -214,6 +214,19 @@ key('z', 90, 'z');
 until_true("document.querySelectorAll('.list li[data-id]').length === $before",
     'z: and back');
 
+# --- where WebSockets do not get through ---------------------------------------
+
+my $script = $c->call('Page.addScriptToEvaluateOnNewDocument', { source =>
+    'window.WebSocket = class { constructor() { setTimeout(() => '
+    . 'this.onclose({ code: 1006 })) } close() {} }; window.bare = 1' });
+$c->call('Page.reload');
+until_true("window.bare && document.getElementById('link')?.className === 'live'",
+    'Server-Sent Events instead of a WebSocket', 30);
+like($jm->send_mail($address, "Subject: by stream\n\nx\n"), qr/^250 /, 'a mail');
+until_true("document.querySelector('.list .subject').textContent === 'by stream'",
+    'arrives by them');
+$c->call('Page.removeScriptToEvaluateOnNewDocument', $script);
+
 # --- filters and search ------------------------------------------------------
 
 $c->run("location.hash = '#q=meanwhile'");
