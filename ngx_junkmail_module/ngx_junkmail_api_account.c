@@ -165,7 +165,7 @@ void
 ngx_junkmail_api_seen(ngx_http_request_t *r)
 {
     u_char                   key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
-    u_char                   text[sizeof("seen ") + JM_ACCOUNT_LEN];
+    u_char                   text[sizeof("seen ") + JM_HASH_LEN];
     ngx_str_t                id, argv[5];
     ngx_junkmail_rate_t      rate;
     ngx_http_junkmail_ctx_t *ctx;
