@@ -1,8 +1,9 @@
 /*
  * The SMTP session's side of nginx: what its parts share.  What is said to the
- * client is jm_session.c's; ngx_junkmail_smtp.c moves octets, keeps time and
- * ends the session, ngx_junkmail_smtp_transaction.c does what a transaction
- * asks for; the directives and variables are in ngx_stream_junkmail_module.c.
+ * client is jm_session.c's; ngx_junkmail_smtp.c moves octets and ends the
+ * session, ngx_junkmail_smtp_time.c keeps time,
+ * ngx_junkmail_smtp_transaction.c does what a transaction asks for; the
+ * directives and variables are in ngx_stream_junkmail_module.c.
  *
  * Memory: the session lives in the connection's pool, each transaction in a
  * pool of its own, so that a client that stays does not make it grow.
@@ -170,6 +171,21 @@ ngx_int_t ngx_junkmail_smtp_flush(ngx_junkmail_smtp_t *smtp);
 
 /* The end of every session, which is gone on return. */
 void ngx_junkmail_smtp_finalize(ngx_junkmail_smtp_t *smtp);
+
+
+/* ngx_junkmail_smtp_time.c */
+
+/* The time of the state begins. */
+void ngx_junkmail_smtp_wait(ngx_junkmail_smtp_t *smtp);
+
+/* Starts the timer for what is left of it. */
+void ngx_junkmail_smtp_timer(ngx_junkmail_smtp_t *smtp);
+
+/* Whether it is over. */
+ngx_uint_t ngx_junkmail_smtp_expired(ngx_junkmail_smtp_t *smtp);
+
+/* Whether a message comes too slowly. */
+ngx_uint_t ngx_junkmail_smtp_slow(ngx_junkmail_smtp_t *smtp);
 
 
 /* ngx_junkmail_smtp_tls.c; steps as in ngx_junkmail_smtp.c */
