@@ -189,18 +189,22 @@ jm_arena_str(jm_arena_t *arena, const void *data, size_t len)
 }
 
 
-/* Measures first: the arena takes nothing back. */
+/* What is short is written once; the arena takes nothing back. */
 static jm_str_t
 jm_arena_vprintf(jm_arena_t *arena, const char *format, va_list args)
 {
     int      len;
-    char     nothing[1];
+    char     text[256];
     va_list  again;
     jm_str_t str;
 
     va_copy(again, args);
-    len = vsnprintf(nothing, sizeof(nothing), format, again);
+    len = vsnprintf(text, sizeof(text), format, again);
     va_end(again);
+
+    if (len >= 0 && (size_t) len < sizeof(text)) {
+        return jm_arena_str(arena, text, (size_t) len);
+    }
 
     str.len = len < 0 ? 0 : (size_t) len;
     str.data = jm_arena_take(arena, str.len + 1);

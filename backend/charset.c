@@ -220,6 +220,31 @@ jm_charset_next(const u_char **p, const u_char *end)
 }
 
 
+/* The first byte from `p` on that is not printable ASCII. */
+static const u_char *
+jm_charset_skip_ascii(const u_char *p, const u_char *end)
+{
+    uint64_t word;
+
+    static const uint64_t ones = 0x0101010101010101;
+
+    for (/* void */; end - p >= 8; p += 8) {
+        memcpy(&word, p, 8);
+
+        /* a high bit, or a byte below the space, which borrows one */
+        if ((word | (word - ones * ' ')) & (ones * 0x80)) {
+            break;
+        }
+    }
+
+    while (p < end && *p >= ' ' && *p < 0x80) {
+        p++;
+    }
+
+    return p;
+}
+
+
 static int
 jm_charset_is_replacement(const u_char *p, const u_char *end)
 {
@@ -239,7 +264,7 @@ jm_charset_valid(jm_str_t in)
     p = in.data;
     end = p + in.len;
 
-    while (p < end) {
+    while ((p = jm_charset_skip_ascii(p, end)) < end) {
         start = p;
 
         if (jm_charset_next(&p, end) == 0xfffd
@@ -296,14 +321,8 @@ jm_charset_filter(jm_buf_t *out, const u_char *p, const u_char *end)
 
     good = p;
 
-    while (p < end) {
+    while ((p = jm_charset_skip_ascii(p, end)) < end) {
         start = p;
-
-        if (*p >= 0x20 && *p < 0x80) {
-            p++;
-            continue;
-        }
-
         ch = jm_charset_next(&p, end);
 
         if (ch != 0xfffd && ch != 0 && jm_charset_allowed(ch) == ch) {
@@ -340,7 +359,7 @@ jm_charset_clean(jm_str_t in)
     p = in.data;
     end = p + in.len;
 
-    while (p < end) {
+    while ((p = jm_charset_skip_ascii(p, end)) < end) {
         start = p;
         ch = jm_charset_next(&p, end);
 
@@ -493,7 +512,7 @@ jm_charset_count(jm_str_t in, size_t *valid, size_t *invalid)
     p = in.data;
     end = p + in.len;
 
-    while (p < end) {
+    while ((p = jm_charset_skip_ascii(p, end)) < end) {
         start = p;
 
         if (jm_charset_next(&p, end) == 0xfffd
