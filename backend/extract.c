@@ -129,24 +129,50 @@ jm_code_key_at(const jm_code_key_t *key, const u_char *text, const u_char *p,
 }
 
 
+/*
+ * The keys that begin with each byte, in their order: numbers from 1, 0 ends.
+ * Made when it is first asked.
+ */
+static uint16_t jm_code_first[256], jm_code_other[JM_CODE_KEYS + 1];
+static int      jm_code_indexed;
+
+
+static void
+jm_code_index(void)
+{
+    size_t    i;
+    uint16_t *first;
+
+    for (i = JM_CODE_KEYS; i > 0; i--) {
+        first = &jm_code_first[(u_char) jm_code_keys[i - 1].word[0]];
+        jm_code_other[i] = *first;
+        *first = (uint16_t) i;
+    }
+
+    jm_code_indexed = 1;
+}
+
+
 /* The longest key at `p`, or NULL. */
 static const jm_code_key_t *
 jm_code_key(const u_char *text, const u_char *p, const u_char *end)
 {
     size_t               i;
-    const jm_code_key_t *key;
+    const jm_code_key_t *key, *longest;
 
-    key = NULL;
+    longest = NULL;
 
-    for (i = 0; i < JM_CODE_KEYS; i++) {
-        if (jm_code_key_at(&jm_code_keys[i], text, p, end)
-            && (key == NULL || jm_code_keys[i].len > key->len))
+    for (i = jm_code_first[*p]; i != 0; i = jm_code_other[i]) {
+        key = &jm_code_keys[i - 1];
+
+        if (jm_code_key_at(key, text, p, end)
+            && (longest == NULL || key->len > longest->len))
         {
-            key = &jm_code_keys[i];
+            longest = key;
         }
     }
 
-    return key;
+    return longest;
 }
 
 
@@ -735,6 +761,10 @@ jm_extract_codes(jm_message_t *m)
     jm_codes_t codes;
 
     memset(&codes, 0, sizeof(jm_codes_t));
+
+    if (!jm_code_indexed) {
+        jm_code_index();
+    }
 
     codes.bonus = 15;
     jm_code_scan(&codes, m->subject);
