@@ -28,7 +28,7 @@ jm_mime_unix_lines(jm_arena_t *arena, jm_str_t in)
         return in;
     }
 
-    out.data = jm_arena_alloc(arena, in.len + 1);
+    out.data = jm_arena_take(arena, in.len + 1);
     q = out.data;
 
     for (i = 0; i < in.len; i++) {

@@ -181,8 +181,8 @@ jm_mime_decoded(jm_mime_t *w, GMimePart *part)
     }
 
     g_mime_encoding_init_decode(&state, encoding);
-    out.data = jm_arena_alloc(w->m->arena,
-                              g_mime_encoding_outlen(&state, in.len) + 3);
+    out.data = jm_arena_take(w->m->arena,
+                             g_mime_encoding_outlen(&state, in.len) + 3);
     out.len = g_mime_encoding_flush(&state, (char *) in.data, in.len,
                                     (char *) out.data);
 

@@ -45,7 +45,7 @@ static uint8_t             jm_render_level[ISAL_DEF_LVL1_DEFAULT];
 static void *
 jm_render_malloc(size_t size)
 {
-    return jm_arena_alloc(jm_render_arena, size);
+    return jm_arena_take(jm_render_arena, size);
 }
 
 
@@ -102,7 +102,7 @@ jm_render_deflate(jm_arena_t *arena, jm_str_t in, int gzip)
     blob.crc = crc32_gzip_refl(0, in.data, in.len);
     blob.length = in.len;
     size = in.len + in.len / 8 + 256;
-    blob.data.data = jm_arena_alloc(arena, size);
+    blob.data.data = jm_arena_take(arena, size);
     done = 0;
 
     for (;;) {
@@ -115,7 +115,7 @@ jm_render_deflate(jm_arena_t *arena, jm_str_t in, int gzip)
             break;
         }
 
-        grown = jm_arena_alloc(arena, size * 2);
+        grown = jm_arena_take(arena, size * 2);
         memcpy(grown, blob.data.data, done);
         blob.data.data = grown;
         size *= 2;
@@ -141,7 +141,8 @@ jm_render_string(jm_str_t s)
                             &cut);
     }
 
-    return cJSON_CreateString(jm_arena_cstr(jm_render_arena, s.data, s.len));
+    return cJSON_CreateStringReference(
+        jm_arena_cstr(jm_render_arena, s.data, s.len));
 }
 
 
@@ -165,18 +166,24 @@ jm_render_add_or_null(cJSON *object, const char *name, jm_str_t s)
 }
 
 
-/* The object's members without its braces, `lead` before them. */
+/* The object's members without its braces; with `more`, behind a comma. */
 static jm_str_t
-jm_render_members(const cJSON *object, const char *lead)
+jm_render_members(const cJSON *object, int more)
 {
-    char  *text;
-    size_t len;
+    char    *text;
+    jm_str_t members;
 
     text = cJSON_PrintUnformatted(object);
-    len = strlen(text);
-    text[len - 1] = '\0';
+    members.data = (u_char *) text + 1;
+    members.len = strlen(text) - 2;
+    members.data[members.len] = '\0';
 
-    return jm_arena_printf(jm_render_arena, "%s%s", lead, text + 1);
+    if (more) {
+        *--members.data = ',';
+        members.len++;
+    }
+
+    return members;
 }
 
 
@@ -292,7 +299,7 @@ jm_render_bodies(const jm_message_t *m)
                           m->html.data != NULL ? m->clean.html
                                                : (jm_str_t){ NULL, 0 });
 
-    return jm_render_members(object, ",");
+    return jm_render_members(object, 1);
 }
 
 
@@ -339,7 +346,7 @@ jm_render_summary(const jm_message_t *m, const char *id,
 
     cJSON_AddNumberToObject(object, "trackersRemoved", m->clean.ntrackers);
 
-    return jm_render_members(object, "");
+    return jm_render_members(object, 0);
 }
 
 
@@ -562,7 +569,7 @@ jm_render_detail(const jm_message_t *m, const char *id)
     cJSON_AddObjectToObject(object, "authentication");
     jm_render_images(object, m);
 
-    return jm_render_members(object, ",");
+    return jm_render_members(object, 1);
 }
 
 

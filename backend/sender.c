@@ -189,7 +189,8 @@ jm_sender_hash(jm_arena_t *arena, const EVP_MD *type, jm_str_t address)
 
     if (EVP_Digest(address.data, address.len, digest, &len, type, NULL) == 1) {
         for (i = 0; i < len; i++) {
-            jm_buf_printf(&buf, "%02x", digest[i]);
+            jm_buf_addc(&buf, "0123456789abcdef"[digest[i] >> 4]);
+            jm_buf_addc(&buf, "0123456789abcdef"[digest[i] & 15]);
         }
     }
 
