@@ -156,6 +156,12 @@ is($c->run("document.querySelector('iframe').getAttribute('sandbox')"),
 is($c->run("(() => { try { return document.querySelector('iframe').contentDocument"
     . " && 'open' } catch { return null } })()"), undef, 'and is of no origin');
 
+my ($view) = $c->run("document.querySelector('iframe').src") =~ m{(/api/.*)};
+unlike($jm->http(GET => $view)->{headers}{'content-security-policy'}, qr/img-src/,
+    'not even its own images, unasked');
+like($jm->http(GET => $view =~ s/\?.*//r)->{headers}{'content-security-policy'},
+    qr/img-src 'self'/, 'which it has if asked');
+
 # --- deep link, back ---------------------------------------------------------
 
 my $hash = $c->run('location.hash');
