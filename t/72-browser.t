@@ -1,8 +1,8 @@
 # What a browser makes of cleaned mail, with CSP and sandbox switched off: no
 # request leaves, no script runs, no page opens, before and after a round trip
 # through innerHTML; the tree it builds is the one that was written.  For the
-# mails of t/sanitiser/ and, where it is, the whole corpus (JM_CORPUS, or beside
-# the checkout).
+# mails of t/sanitiser/, the lines of t/browser/payloads.txt and, where it is,
+# the whole corpus (JM_CORPUS, or beside the checkout).
 
 use strict;
 use warnings;
@@ -27,10 +27,18 @@ my $dir    = tempdir('jm-browser-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 # Tags at random, the same each time.
 my @soup = map { soup($_) } 1 .. 200;
 
+# What has got past other sanitisers, or was made to: a document a line.
+open my $lines, '<:raw', 't/browser/payloads.txt' or die "payloads: $!";
+my @payloads;
+while (my $line = <$lines>) {
+    chomp $line;
+    push @payloads, document("payload-$.", $line);
+}
+
 # mails.js, cleaned
 open my $clean, '|-', "$build/unit/clean_html >$dir/mails.js"
     or die "clean_html: $!";
-print {$clean} "$_\n" for @ours, @soup, @real;
+print {$clean} "$_\n" for @ours, @soup, @payloads, @real;
 ok(close $clean, 'everything is cleaned');
 
 copy('t/browser/driver.js', $dir);
@@ -107,7 +115,15 @@ sub soup
         }
     }
 
-    open my $file, '>', "$dir/soup-$n.html" or die "soup: $!";
+    return document("soup-$n", $html);
+}
+
+
+sub document
+{
+    my ($name, $html) = @_;
+
+    open my $file, '>:raw', "$dir/$name.html" or die "$name: $!";
     print {$file} $html;
-    return "$dir/soup-$n.html";
+    return "$dir/$name.html";
 }
