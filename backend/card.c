@@ -149,6 +149,11 @@ jm_card_split(jm_card_line_t *out, jm_str_t line)
     int    quoted;
 
     memset(out, 0, sizeof(jm_card_line_t));
+
+    if (line.len == 0) {
+        return;
+    }
+
     quoted = 0;
     out->name.data = line.data;
 

@@ -15,8 +15,6 @@
 #include "html_value.h"
 #include "jm_utf8.h"
 
-#define JM_HTML_PIECE 4096
-
 /* More hidden text than a preview needs is meant for filters. */
 #define JM_JUDGE_HIDDEN 200
 
@@ -185,8 +183,6 @@ jm_judge_count(jm_str_t text)
 static void
 jm_judge_text(jm_writer_t *w, jm_str_t text)
 {
-    jm_str_t part, rest;
-
     if (!jm_write_room(w)) {
         return;
     }
@@ -198,13 +194,7 @@ jm_judge_text(jm_writer_t *w, jm_str_t text)
 
     w->after_pre = 0;
 
-    /* in pieces: escapes may take five times the room */
-    for (rest = text; rest.len != 0 && jm_write_room(w);
-         rest.data += part.len, rest.len -= part.len)
-    {
-        part = jm_html_cut(rest, JM_HTML_PIECE);
-        jm_write_escaped(w, part, 0);
-    }
+    jm_write_text(w, text);
 
     if (w->hidden != 0 || (w->depth != 0 && w->open[w->depth - 1].tiny)) {
         w->hidden_text += jm_judge_count(text);

@@ -8,10 +8,12 @@
 #include "html_report.h"
 #include "html_str.h"
 
+#define JM_PLAIN_LINKS 1000 /* past so many, an address is text */
+
 
 /* One line without its quote marks, addresses made links. */
 static void
-jm_plain_line(jm_writer_t *w, jm_str_t line)
+jm_plain_line(jm_writer_t *w, jm_str_t line, size_t *links)
 {
     size_t          at, len, start;
     jm_url_t        url;
@@ -21,10 +23,13 @@ jm_plain_line(jm_writer_t *w, jm_str_t line)
 
     at = 0;
 
-    while ((len = jm_text_find_url(line, at, &start)) != 0) {
+    while (*links < JM_PLAIN_LINKS
+           && (len = jm_text_find_url(line, at, &start)) != 0)
+    {
         part.data = line.data + at;
         part.len = start - at;
-        jm_write_escaped(w, part, 0);
+        jm_write_text(w, part);
+        ++*links;
 
         part.data = line.data + start;
         part.len = len;
@@ -39,7 +44,7 @@ jm_plain_line(jm_writer_t *w, jm_str_t line)
         jm_buf_add(&buf, part.data, part.len);
 
         if (jm_url_parse(&url, w->arena, jm_buf_str(&buf)) != 0) {
-            jm_write_escaped(w, part, 0);
+            jm_write_text(w, part);
             continue;
         }
 
@@ -72,7 +77,7 @@ jm_plain_line(jm_writer_t *w, jm_str_t line)
 
     part.data = line.data + at;
     part.len = line.len - at;
-    jm_write_escaped(w, part, 0);
+    jm_write_text(w, part);
 }
 
 
@@ -103,13 +108,14 @@ void
 jm_plain_write(jm_writer_t *w, jm_str_t text)
 {
     int           signature;
-    size_t        depth, quotes;
+    size_t        depth, quotes, links;
     jm_str_t      line;
     const u_char *lf;
 
     jm_buf_adds(&w->html,
                 "<div class=\"jm-body\" style=\"white-space:pre-wrap\">");
     depth = 0;
+    links = 0;
     signature = 0;
 
     while (text.len != 0 && jm_write_room(w)) {
@@ -136,7 +142,7 @@ jm_plain_write(jm_writer_t *w, jm_str_t text)
             signature = 1;
         }
 
-        jm_plain_line(w, line);
+        jm_plain_line(w, line, &links);
 
         if (lf != NULL) {
             jm_buf_addc(&w->html, '\n');

@@ -4,8 +4,11 @@
 
 #include "html_write.h"
 
+#include "html_str.h"
+
 #define JM_HTML_SLACK     (64 * 1024)
 #define JM_HTML_MAX_PLAIN (1024 * 1024)
+#define JM_HTML_PIECE     4096
 
 
 void
@@ -98,6 +101,21 @@ jm_write_escaped(jm_writer_t *w, jm_str_t str, int attribute)
     }
 
     jm_buf_add(&w->html, str.data + start, str.len - start);
+}
+
+
+void
+jm_write_text(jm_writer_t *w, jm_str_t text)
+{
+    jm_str_t part;
+
+    /* in pieces: escapes may take five times the room */
+    while (text.len != 0 && jm_write_room(w)) {
+        part = jm_html_cut(text, JM_HTML_PIECE);
+        jm_write_escaped(w, part, 0);
+        text.data += part.len;
+        text.len -= part.len;
+    }
 }
 
 

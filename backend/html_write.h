@@ -68,6 +68,9 @@ int jm_write_room(jm_writer_t *w);
  */
 void jm_write_escaped(jm_writer_t *w, jm_str_t str, int attribute);
 
+/* Text, as much of it as there is room for. */
+void jm_write_text(jm_writer_t *w, jm_str_t text);
+
 /* ` name="value"` */
 void jm_write_attr(jm_writer_t *w, const char *name, jm_str_t value);
 

@@ -101,6 +101,7 @@ my %mail = (
                          . each_of(50_000, sub { ";\r\n filename*" . $_[0] % 7
                          . '=a' }) . "\r\n\r\nx"),
     'text links'      => text('http://a.test/' x n(100_000)),
+    'text of links'   => text('http://a.b/ ' x n(170_000)),
     'text brackets'   => text('http://a' . '(' x n(1_000_000)),
     'text www'        => text('www.' x n(400_000)),
     'quotes'          => text(('>' x 500 . "\r\n") x n(3000)),
