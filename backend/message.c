@@ -392,7 +392,7 @@ jm_message_body(jm_message_t *m, jm_arena_t *arena, jm_str_t raw, size_t *left)
 {
     memset(m, 0, sizeof(jm_message_t));
     m->arena = arena;
-    m->raw = raw;
+    m->raw = (raw.len == 0) ? jm_str("") : raw;
 
     jm_mime_read(m);
     jm_sender_read(&m->sender, arena, raw);
