@@ -380,6 +380,31 @@ jm_tree_fits(jm_tree_t *tree, const xmlNode *parent, jm_tag_t tag)
 }
 
 
+/* The same for a ruby text, which ends what may be left open (as another one)
+   while a ruby can be seen. */
+static int
+jm_tree_fits_ruby(jm_tree_t *tree, const xmlNode *parent)
+{
+    const xmlNode *node;
+
+    if (!(jm_tags[jm_node_tag(parent)].flags & IMPLIED)) {
+        return 1;
+    }
+
+    for (node = parent; node != tree->body; node = node->parent) {
+        if (jm_node_tag(node) == JM_TAG_ruby) {
+            return 0;
+        }
+
+        if (jm_tags[jm_node_tag(node)].flags & SCOPE) {
+            return 1;
+        }
+    }
+
+    return 1;
+}
+
+
 /* Links do not hold links; the inner one keeps its looks. */
 static int
 jm_tree_in_link(jm_tree_t *tree, const xmlNode *node)
@@ -415,7 +440,10 @@ jm_tree_insert(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
     node = jm_tree_element(tree, tag, token);
     parent = jm_tree_parent(tree);
 
-    if (!jm_tree_fits(tree, parent, tag)) {
+    if (!jm_tree_fits(tree, parent, tag)
+        || ((tag == JM_TAG_rt || tag == JM_TAG_rp)
+            && !jm_tree_fits_ruby(tree, parent)))
+    {
         return NULL;
     }
 
