@@ -218,7 +218,8 @@ jm_card_param(const jm_card_line_t *line, const char *name)
 
             if (value.len > 1 && value.data[0] == '"') {
                 value.data++;
-                value.len -= 2;
+                value.len--;
+                value.len -= (value.data[value.len - 1] == '"');
             }
 
             return value;

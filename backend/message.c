@@ -395,7 +395,7 @@ jm_message_body(jm_message_t *m, jm_arena_t *arena, jm_str_t raw, size_t *left)
     m->raw = (raw.len == 0) ? jm_str("") : raw;
 
     jm_mime_read(m);
-    jm_sender_read(&m->sender, arena, raw);
+    jm_sender_read(&m->sender, arena, m->raw);
 
     if (m->html.data != NULL) {
         jm_html_clean(&m->clean, arena, m->html, jm_message_cid, m,

@@ -172,6 +172,10 @@ jm_fold(jm_str_t in, u_char *out, size_t size)
     uint32_t      cp;
     const u_char *p, *end;
 
+    if (in.len == 0) {
+        return 0;
+    }
+
     w = out;
     p = in.data;
     end = p + in.len;
