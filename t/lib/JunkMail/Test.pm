@@ -54,6 +54,7 @@ sub new
         junkmaild => 1,
         nginx     => 1,
         workers   => 1,     # nginx workers
+        room      => 2048,  # connections of each
         children  => 2,     # junkmaild workers
         stream    => '',    # further lines of the SMTP server {}; in it
                             # and in backend @DIR@ is our directory
@@ -186,7 +187,7 @@ load_module $BUILD/ngx_junkmail_module.so;
 $env$self->{main}
 
 events {
-    worker_connections 2048;
+    worker_connections $self->{room};
 }
 
 junkmail {

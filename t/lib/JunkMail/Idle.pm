@@ -1,0 +1,76 @@
+package JunkMail::Idle;
+
+# Many connections that each ask once and then say nothing, and what a process
+# keeps in memory for them.
+#   my @idle = JunkMail::Idle::open_many($port, 10_000, $request, qr/hello/);
+#   my $size = JunkMail::Idle::memory($pid);
+#   JunkMail::Idle::close_many(@idle);
+
+use strict;
+use warnings;
+
+use IO::Select;
+use Socket;
+use Time::HiRes qw(time);
+
+# So many are in their handshake at a time.
+our $BATCH = 50;
+
+# Opens `n` connections to a port of this machine, sends the request on each
+# (a text, or code that is given the number) and waits for the answer.
+sub open_many
+{
+    my ($port, $n, $request, $answer) = @_;
+
+    system('prlimit', "--pid=$$", '--nofile=' . ($n + 200) . ':') == 0
+        or die "more files than the limit allows: $n";
+
+    my $to = pack_sockaddr_in($port, INADDR_LOOPBACK);
+    my @all;
+    while (@all < $n) {
+        my @batch;
+        while (@batch < $BATCH && @all + @batch < $n) {
+            socket(my $s, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+            connect($s, $to) or die "connect: $!";
+            syswrite($s, ref $request ? $request->(@all + @batch) : $request);
+            push @batch, $s;
+        }
+        answered($_, $answer) for @batch;
+        push @all, @batch;
+    }
+    return @all;
+}
+
+sub answered
+{
+    my ($s, $answer) = @_;
+
+    my $end = time() + 30;
+    my $in  = '';
+    while ($in !~ $answer) {
+        IO::Select->new($s)->can_read($end - time())
+            && sysread($s, $in, 4096, length $in)
+            or die "no answer, but: $in";
+    }
+}
+
+# With a reset, so that the ports are free at once.
+sub close_many
+{
+    for my $s (@_) {
+        setsockopt($s, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
+        close $s;
+    }
+}
+
+# Bytes of memory that count as the process's own (Pss).
+sub memory
+{
+    my ($pid) = @_;
+
+    open my $f, '<', "/proc/$pid/smaps_rollup" or die "$pid: $!";
+    my ($kilobytes) = map { /^Pss:\s+(\d+)/ ? $1 : () } <$f>;
+    return $kilobytes * 1024;
+}
+
+1;
