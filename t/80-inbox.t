@@ -115,6 +115,11 @@ is($c->run("document.activeElement.textContent"), 'Your code',
 is($c->run("document.querySelector('.files span').textContent"), 'bill.pdf',
     'its attachment');
 axe('reading');
+$c->run("document.querySelector('.modes').lastChild.click()");
+like($c->run("document.querySelector('.details dd').textContent"),
+    qr/^Shop <shop/, 'its details');
+axe('details');
+$c->run("document.querySelector('.modes button').click()");
 $c->on($two);
 until_true("!document.querySelector('.list .unread')", 'read on the other, too');
 $c->run("document.querySelector('.list .star').click()");

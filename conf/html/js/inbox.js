@@ -129,9 +129,9 @@ function addresses() {
 }
 
 function drawTools() {
-  const { a, f, q } = state.filter || {};
+  const { a, q } = state.filter || {};
   const all = state.addresses || [];
-  const sign = JSON.stringify([a, f, q, all.map(x => [x.id, x.unread])]);
+  const sign = JSON.stringify([a, q, all.map(x => [x.id, x.unread])]);
 
   if (tools.dataset.sign === sign
     || (tools.dataset.sign && tools.contains(document.activeElement)
@@ -160,20 +160,15 @@ function drawTools() {
       'aria-label': t('address'),
       onchange: e => go({ ...state.filter, a: e.target.value, m: '' }),
     }, [['', t('all addresses')], ...all.map(x => [x.id,
-      x.address + (x.unread ? ` (${x.unread})` : '')])], a),
-    h('nav', { class: 'filters', 'aria-label': t('filters') },
-      [['', 'all'], ['unread', 'unread'], ['starred', 'starred'],
-      ['bin', 'bin']].map(([name, label]) => h('a', {
-        href: here({ f: name, m: '' }),
-        'aria-current': (f || '') === name && 'true',
-      }, t(label)))));
+      x.address + (x.unread ? ` (${x.unread})` : '')])], a));
 }
 
+// One row: which mails are shown or, once some are chosen, what to do with them.
 function drawBulk() {
-  const ids = [...chosen], bin = state.filter?.f === 'bin';
+  const ids = [...chosen], { f } = state.filter || {}, bin = f === 'bin';
   const some = state.items.filter(i => chosen.has(i.id));
   const all = ids.length > 0 && ids.length === state.items.length;
-  const sign = JSON.stringify([ids.length, state.items.length, state.total, bin,
+  const sign = JSON.stringify([ids.length, state.items.length, state.filter,
     some.some(i => !i.isRead), some.some(i => !i.isStarred)]);
 
   if (bulk.dataset.sign === sign) {
@@ -183,8 +178,9 @@ function drawBulk() {
 
   const back = bulk.contains(document.activeElement)
     && document.activeElement.dataset.do;
-  const flagger = (label, name, flags) => button(label, () =>
-    attempt(() => change(ids, flags)), { class: 'quiet', 'data-do': name });
+  const flagger = (sign, label, flags) => button(label, () =>
+    attempt(() => change(ids, flags)),
+    { class: 'quiet', sign, show: false, 'data-do': sign });
 
   const check = h('input', {
     type: 'checkbox', 'aria-label': t('select all'), 'data-do': 'all',
@@ -200,18 +196,24 @@ function drawBulk() {
   check.checked = all;
   check.indeterminate = ids.length > 0 && !all;
 
-  put(bulk, check, ...ids.length ? [
-    h('span', {}, t('selected', { n: ids.length })),
-    some.some(i => !i.isRead) ? flagger(t('mark read'), 'read', { isRead: true })
-      : flagger(t('mark unread'), 'read', { isRead: false }),
-    some.some(i => !i.isStarred) ? flagger(t('star'), 'star', { isStarred: true })
-      : flagger(t('unstar'), 'star', { isStarred: false }),
+  put(bulk, h('label', { class: 'pick' }, check), ...ids.length ? [
+    h('span', { class: 'room' }, t('selected', { n: ids.length })),
+    some.some(i => !i.isRead) ? flagger('mail', t('mark read'), { isRead: true })
+      : flagger('mail', t('mark unread'), { isRead: false }),
+    some.some(i => !i.isStarred) ? flagger('star', t('star'), { isStarred: true })
+      : flagger('star', t('unstar'), { isStarred: false }),
     ...bin ? [
       button(t('restore'), () => restore(ids), { class: 'quiet' }),
       button(t('delete for good'), () => destroyAsked(ids),
         { class: 'quiet danger' }),
-    ] : [button(t('to bin'), () => binThem(ids), { class: 'quiet', sign: 'trash' })],
-  ] : [h('span', {}, t('count', { n: state.total }))]);
+    ] : [button(t('to bin'), () => binThem(ids),
+      { class: 'quiet', sign: 'trash', show: false })],
+  ] : [h('nav', { class: 'filters', 'aria-label': t('filters') },
+    [['', 'all'], ['unread', 'unread'], ['starred', 'starred'],
+    ['bin', 'bin']].map(([name, label]) => h('a', {
+      href: here({ f: name, m: '' }), 'data-do': label,
+      'aria-current': (f || '') === name && 'true',
+    }, t(label))))]);
   if (back) {
     bulk.querySelector(`[data-do="${back}"]`)?.focus();
   }
@@ -353,7 +355,8 @@ function newRow(item) {
     onchange(e) {
       pick(item.id, e.target.checked);
     } });
-  const row = h('li', { 'data-id': item.id }, check,
+  const row = h('li', { 'data-id': item.id },
+    h('label', { class: 'pick' }, check),
     h('a', {},
       h('span', { class: 'from' }, item.fromName || item.from || t('nobody')),
       h('span', { class: 'marks' },
@@ -387,7 +390,7 @@ function fill(row, item) {
   }
   row.dataset.sign = sign;
 
-  const [check, a, star] = row.children;
+  const [check, a, star] = row.querySelectorAll('input, a, button');
   row.classList.toggle('unread', !item.isRead);
   check.checked = chosen.has(item.id);
   a.href = here({ m: item.id });
@@ -395,7 +398,7 @@ function fill(row, item) {
   a.querySelector('.state').textContent = item.isRead ? '' : t('unread');
   star.setAttribute('aria-pressed', String(item.isStarred));
   star.setAttribute('aria-label', t('star'));
-  for (const e of row.children) {
+  for (const e of [check, a, star]) {
     e.tabIndex = reached;
   }
 }

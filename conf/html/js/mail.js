@@ -88,7 +88,7 @@ function drawBar() {
        'aria-pressed': String(isStarred), 'data-bar': 'star' }),
     button(t(email.isRead ? 'mark unread' : 'mark read'),
       () => set({ isRead: !email.isRead }),
-      { class: 'quiet', 'data-bar': 'read' }),
+      { class: 'quiet', sign: 'mail', show: false, 'data-bar': 'read' }),
     h('span', { class: 'room' }),
     isDeleted ? button(t('restore'), () => restore([id]), { class: 'quiet' })
       : button(t('to bin'), () => binThem([id]),
@@ -249,7 +249,7 @@ function details({ headers, authentication, removed, links, from, fromName, size
 
   put(body, h('div', { class: 'details', tabindex: 0 },
     h('dl', {}, facts.filter(x => x[1])
-      .map(([name, value]) => [h('dt', {}, t(`head ${name}`)), h('dd', {}, value)])),
+      .flatMap(([name, value]) => [h('dt', {}, t(`head ${name}`)), h('dd', {}, value)])),
     links.length > 0 && h('h3', {}, t('links', { n: links.length })),
     h('ul', { class: 'links' }, links.map(({ href, text: label }) => {
       let host = '';

@@ -39,6 +39,7 @@ async function render() {
 }
 
 function header(name) {
+  const inside = $('top').contains(document.activeElement);
   const nav = (v, label) => h('a', {
     href: link({ v }), 'aria-current': name === (v || 'inbox') && 'page',
   }, label);
@@ -62,6 +63,9 @@ function header(name) {
     }, { sign: 'bell', show: false, class: 'quiet' }));
   }
   status();
+  if (inside) {
+    $('top').querySelector('[aria-current]').focus();
+  }
 }
 
 function status() {

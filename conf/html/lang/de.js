@@ -24,7 +24,6 @@ export default {
   'copy': 'Kopieren',
   'copy address': 'Adresse {address} kopieren',
   'copy code': 'Code {code} kopieren',
-  'count': ['{n} Nachricht', '{n} Nachrichten'],
   'delete': 'Löschen',
   'delete address': '{address} löschen?',
   'delete address?': ['Auch ihre {n} Nachricht verschwindet endgültig. 30 Tage lang kann niemand diesen Namen nutzen.', 'Auch ihre {n} Nachrichten verschwinden endgültig. 30 Tage lang kann niemand diesen Namen nutzen.'],

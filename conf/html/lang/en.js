@@ -24,7 +24,6 @@ export default {
   'copy': 'Copy',
   'copy address': 'Copy address {address}',
   'copy code': 'Copy code {code}',
-  'count': ['{n} message', '{n} messages'],
   'delete': 'Delete',
   'delete address': 'Delete {address}?',
   'delete address?': ['Its {n} message goes with it, for good. For 30 days nobody can use this name.', 'Its {n} messages go with it, for good. For 30 days nobody can use this name.'],

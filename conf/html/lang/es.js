@@ -24,7 +24,6 @@ export default {
   'copy': 'Copiar',
   'copy address': 'Copiar la dirección {address}',
   'copy code': 'Copiar el código {code}',
-  'count': ['{n} mensaje', '{n} mensajes'],
   'delete': 'Eliminar',
   'delete address': '¿Eliminar {address}?',
   'delete address?': ['Su {n} mensaje desaparece también, para siempre. Durante 30 días nadie puede usar este nombre.', 'Sus {n} mensajes desaparecen también, para siempre. Durante 30 días nadie puede usar este nombre.'],

@@ -24,7 +24,6 @@ export default {
   'copy': 'Copier',
   'copy address': 'Copier l’adresse {address}',
   'copy code': 'Copier le code {code}',
-  'count': ['{n} message', '{n} messages'],
   'delete': 'Supprimer',
   'delete address': 'Supprimer {address} ?',
   'delete address?': ['Son {n} message disparaît aussi, définitivement. Pendant 30 jours, personne ne peut utiliser ce nom.', 'Ses {n} messages disparaissent aussi, définitivement. Pendant 30 jours, personne ne peut utiliser ce nom.'],
