@@ -1,13 +1,11 @@
 /*
- * Codes and links (extract.h).  A code is four to eight digits, or a short mix
- * of letters and digits, near words that announce a code in English, German,
- * French, Spanish, Italian, Portuguese, Dutch or Polish.  Every candidate gets
- * points for the words around it; words that announce another kind of number
- * (an order, a price, a telephone) take them away.  Reads the subject and the
- * text's beginning; allocates in the message's arena.
+ * One-time codes (extract.h).  A code is four to eight digits, or a short mix
+ * of letters and digits, near words that announce one (extract_words.def).
+ * Every candidate gets points for the words around it; words that announce
+ * another kind of number (an order, a price, a telephone) take them away.
+ * Reads the subject and the text's beginning; allocates in the message's
+ * arena.
  */
-
-#define _GNU_SOURCE /* memmem */
 
 #include "extract.h"
 
@@ -33,12 +31,16 @@
 #define JM_CODE_FENCE     20
 #define JM_CODE_PARAGRAPH 40
 
-/* Links: so many, and of text and address so many bytes each. */
-#define JM_LINK_LOOKED_AT 200
-#define JM_LINK_TEXT      300
+/* "Enter" counts this near. */
+#define JM_CODE_NEAR 6
+
+/* Points off for letters alone, which are a word sooner than a code. */
+#define JM_CODE_LETTERS 18
 
 #define JM_KEY_END   1 /* must end at a word's end too */
 #define JM_KEY_INNER 2 /* may be the tail of a longer word */
+#define JM_KEY_NEAR  4 /* counts within JM_CODE_NEAR only */
+#define JM_KEY_SALE  8 /* makes no code of anything beside it */
 
 typedef struct {
     const char *word; /* folded as jm_fold() does */
@@ -50,6 +52,7 @@ typedef struct {
 typedef struct {
     u_char code[JM_CODE_LENGTH];
     size_t len;
+    int    letters; /* nothing else */
     int    points;
 } jm_code_t;
 
@@ -68,36 +71,60 @@ typedef struct {
     int           marked; /* '#', '+', a currency sign stood before it */
 } jm_code_word_t;
 
+/* What the words on one side of a candidate say. */
+typedef struct {
+    const u_char *text; /* folded */
+    size_t        len;
+    size_t fence; /* where the candidate's own sentence begins or ends */
+    int    apart; /* points off in front of it */
+    int    reach; /* how near a word against must stand */
+    int    against;
+    int    announced; /* points of the best word that is one */
+    int    hint;      /* of the two best that hint at one */
+    int    second;
+} jm_code_side_t;
+
+#define JM_CODE_OTHER 1 /* another kind of number */
+#define JM_CODE_SALE  2
+
 
 static const jm_code_key_t jm_code_keys[] = {
 #define END                       JM_KEY_END
 #define INNER                     JM_KEY_INNER
+#define NEAR                      JM_KEY_NEAR
+#define SALE                      JM_KEY_SALE
 #define WORD(word, points, flags) { word, sizeof(word) - 1, points, flags },
 #define OTHER(word, flags)        { word, sizeof(word) - 1, -1, flags },
+#define UNIT(word)
+#define MARK(sign)
 #define ACTION(word)
 #define LEAVE(word)
 #include "extract_words.def"
 };
 
-static const char *const jm_link_action[] = {
+static const char *const jm_code_units[] = {
 #define WORD(word, points, flags)
 #define OTHER(word, flags)
-#define ACTION(word) word,
+#define UNIT(word) word,
+#define MARK(sign)
+#define ACTION(word)
 #define LEAVE(word)
 #include "extract_words.def"
-    NULL
 };
 
-static const char *const jm_link_leave[] = {
+static const char *const jm_code_marks[] = {
 #define WORD(word, points, flags)
 #define OTHER(word, flags)
+#define UNIT(word)
+#define MARK(sign) sign,
 #define ACTION(word)
-#define LEAVE(word) word,
+#define LEAVE(word)
 #include "extract_words.def"
-    NULL
 };
 
-#define JM_CODE_KEYS (sizeof(jm_code_keys) / sizeof(jm_code_keys[0]))
+#define JM_CODE_KEYS  (sizeof(jm_code_keys) / sizeof(jm_code_keys[0]))
+#define JM_CODE_UNITS (sizeof(jm_code_units) / sizeof(jm_code_units[0]))
+#define JM_CODE_MARKS (sizeof(jm_code_marks) / sizeof(jm_code_marks[0]))
 
 
 static int
@@ -109,9 +136,40 @@ jm_code_alnum(int c)
 
 
 static int
-jm_code_is_space(const u_char *p, const u_char *end)
+jm_code_starts(const u_char *p, const u_char *end, const char *word)
 {
-    return *p <= 0x20 || (end - p > 1 && p[0] == 0xc2 && p[1] == 0xa0);
+    size_t len;
+
+    len = strlen(word);
+
+    return (size_t) (end - p) >= len && memcmp(p, word, len) == 0;
+}
+
+
+/* Bytes of what parts two words: white space, and the characters of scripts
+ * that put none between theirs and ours (from U+3000 on). */
+static size_t
+jm_code_gap(const u_char *p, const u_char *end)
+{
+    if (*p <= 0x20) {
+        return 1;
+    }
+
+    if (end - p > 1 && p[0] == 0xc2 && p[1] == 0xa0) {
+        return 2;
+    }
+
+    return end - p > 2 && ((*p >= 0xe3 && *p <= 0xed) || *p == 0xef) ? 3 : 0;
+}
+
+
+/* Does a letter or digit stand before `p` of a folded text?  Of the other
+ * scripts, Cyrillic parts its words. */
+static int
+jm_code_in_word(const u_char *text, const u_char *p)
+{
+    return (p > text && jm_code_alnum(p[-1]))
+           || (p - text > 1 && (p[-2] & 0xfe) == 0xd0);
 }
 
 
@@ -122,8 +180,7 @@ jm_code_key_at(const jm_code_key_t *key, const u_char *text, const u_char *p,
 {
     return *p == (u_char) key->word[0] && (size_t) (end - p) >= key->len
            && memcmp(p, key->word, key->len) == 0
-           && ((key->flags & JM_KEY_INNER) || p == text
-               || !jm_code_alnum(p[-1]))
+           && ((key->flags & JM_KEY_INNER) || !jm_code_in_word(text, p))
            && (!(key->flags & JM_KEY_END) || p + key->len == end
                || !jm_code_alnum(p[key->len]));
 }
@@ -191,36 +248,63 @@ jm_code_parted(const u_char *p, const u_char *end)
 }
 
 
-/*
- * The points of the words in a folded context, at whose one end the candidate
- * stands; words that begin before `fence` are `apart` points less worth.  A
- * word that announces another number counts, within `reach` bytes, when none
- * for a code stands nearer; a tie ("promo code" and the "code" in it) goes
- * against.
- */
-static int
-jm_code_context(const u_char *text, size_t len, size_t fence, int apart,
-                int before, int reach)
+/* A word that announces a code needs no other; two that hint at one help each
+ * other. */
+static void
+jm_code_hint(jm_code_side_t *side, int points, int announces)
 {
-    int                  points, best, bad, good, distance;
+    if (announces) {
+        side->announced = points > side->announced ? points : side->announced;
+
+    } else if (points > side->hint) {
+        side->second = side->hint;
+        side->hint = points;
+
+    } else if (points > side->second) {
+        side->second = points;
+    }
+}
+
+
+/*
+ * Reads one side, `before` the candidate or behind it.  Behind, only the
+ * sentence tells what it is, but the line whether something is for sale.  A
+ * word that announces another number counts when none for a code stands
+ * nearer; a tie ("promo code" and the "code" in it) goes against.
+ */
+static void
+jm_code_read(jm_code_side_t *side, int before)
+{
+    int                  bad, good, distance, beyond;
     const u_char        *p, *end, *covered;
     const jm_code_key_t *key;
 
-    best = 0;
     bad = 1000;
     good = 1000;
-    end = text + len;
-    covered = text;
+    end = side->text + side->len;
+    covered = side->text;
 
-    for (p = text; p < end; p++) {
-        key = jm_code_key(text, p, end);
+    for (p = side->text; p < end; p++) {
+        key = jm_code_key(side->text, p, end);
 
         if (key == NULL || p + key->len <= covered) {
             continue;
         }
 
         covered = p + key->len;
-        distance = before ? end - covered : p - text;
+        distance = before ? end - covered : p - side->text;
+        beyond = before == ((size_t) (p - side->text) < side->fence);
+
+        if ((key->flags & JM_KEY_SALE) && !(before && beyond)) {
+            side->against = JM_CODE_SALE;
+            return;
+        }
+
+        if ((beyond && !before)
+            || ((key->flags & JM_KEY_NEAR) && distance > JM_CODE_NEAR))
+        {
+            continue;
+        }
 
         if (key->points < 0) {
             if (distance < bad && !(before && jm_code_parted(covered, end))) {
@@ -230,51 +314,37 @@ jm_code_context(const u_char *text, size_t len, size_t fence, int apart,
             continue;
         }
 
-        points = key->points + 40 - distance * 2 / 5
-                 - ((size_t) (p - text) < fence ? apart : 0);
-
-        if (points > best) {
-            best = points;
-        }
+        jm_code_hint(side,
+                     key->points + (before ? 40 : 30) - distance * 2 / 5
+                         - (beyond ? side->apart : 0),
+                     key->points >= 40);
 
         if (key->points >= 40 && distance < good) {
             good = distance;
         }
     }
 
-    if (bad < reach && bad <= good + 8) {
-        return -100;
+    if (bad < side->reach && bad <= good + 8) {
+        side->against = JM_CODE_OTHER;
     }
-
-    return best;
 }
 
 
-/* Where the line or the sentence that `end` stands in begins. */
-static const u_char *
-jm_code_sentence(const u_char *p, const u_char *end)
-{
-    const u_char *s;
-
-    for (s = end; s > p; s--) {
-        if (s[-1] == '\n'
-            || (s - p > 1 && s[-1] == ' ' && strchr(".!?", s[-2]) != NULL))
-        {
-            break;
-        }
-    }
-
-    return s;
-}
-
-
+/* Is `p` behind the end of a sentence? */
 static int
-jm_code_around(const u_char *start, const u_char *end, const u_char *from,
-               const u_char *to, int alone)
+jm_code_ends(const u_char *from, const u_char *p)
 {
-    int           before, after, apart;
-    size_t        len, fence;
-    u_char        folded[JM_CODE_BEFORE];
+    return p[-1] == '\n'
+           || (p - from > 1 && p[-1] == ' ' && strchr(".!?", p[-2]) != NULL)
+           || (p - from > 2 && memcmp(p - 3, "\u3002", 3) == 0);
+}
+
+
+/* "Your code: 123456": the line, and less what stands before it. */
+static void
+jm_code_before(jm_code_side_t *side, u_char *folded, const u_char *from,
+               const u_char *start, int alone)
+{
     const u_char *p, *sentence;
 
     p = start - from > JM_CODE_BEFORE ? start - JM_CODE_BEFORE : from;
@@ -283,36 +353,87 @@ jm_code_around(const u_char *start, const u_char *end, const u_char *from,
         p++;
     }
 
-    sentence = alone ? p : jm_code_sentence(p, start);
-    fence = jm_fold((jm_str_t){ (u_char *) p, sentence - p }, folded,
-                    sizeof(folded));
-    len = jm_fold((jm_str_t){ (u_char *) p, start - p }, folded,
-                  sizeof(folded));
-
-    while (len != 0 && strchr(" :*\"'-", folded[len - 1]) != NULL) {
-        len--;
-    }
-
-    apart = sentence - from > 1 && sentence[-1] == '\n' && sentence[-2] == '\n'
-                ? JM_CODE_PARAGRAPH
-                : JM_CODE_FENCE;
-    before = jm_code_context(folded, len, fence, apart, 1,
-                             alone ? JM_CODE_REACH_ALONE : JM_CODE_REACH);
-
-    /* "123456 is your code": the sentence only. */
-
-    for (p = end; p < to && p - end < JM_CODE_AFTER && *p != '\n'
-                  && !(*p == '.' && (p + 1 == to || p[1] <= 0x20));
-         p++)
+    for (sentence = alone ? p : start;
+         sentence > p && !jm_code_ends(p, sentence); sentence--)
     {
         /* void */
     }
 
-    len = jm_fold((jm_str_t){ (u_char *) end, p - end }, folded,
-                  sizeof(folded));
-    after = jm_code_context(folded, len, 0, 0, 0, JM_CODE_REACH) - 10;
+    side->text = folded;
+    side->fence = jm_fold((jm_str_t){ (u_char *) p, sentence - p }, folded,
+                          JM_CODE_BEFORE);
+    side->len = jm_fold((jm_str_t){ (u_char *) p, start - p }, folded,
+                        JM_CODE_BEFORE);
 
-    return before < 0 ? before : before > after ? before : after;
+    while (side->len != 0 && strchr(" :*\"'-", folded[side->len - 1]) != NULL)
+    {
+        side->len--;
+    }
+
+    side->apart = sentence - from > 1 && sentence[-1] == '\n'
+                          && sentence[-2] == '\n'
+                      ? JM_CODE_PARAGRAPH
+                      : JM_CODE_FENCE;
+    side->reach = alone ? JM_CODE_REACH_ALONE : JM_CODE_REACH;
+    jm_code_read(side, 1);
+}
+
+
+/* "123456 is your code": the sentence, no other line. */
+static void
+jm_code_after(jm_code_side_t *side, u_char *folded, const u_char *end,
+              const u_char *to)
+{
+    const u_char *p, *sentence;
+
+    sentence = NULL;
+
+    for (p = end; p < to && p - end < JM_CODE_AFTER && *p != '\n'; p++) {
+        if (sentence == NULL
+            && ((*p == '.' && (p + 1 == to || p[1] <= 0x20))
+                || jm_code_starts(p, to, "\u3002")))
+        {
+            sentence = p;
+        }
+    }
+
+    side->text = folded;
+    side->fence = sentence == NULL
+                      ? JM_CODE_AFTER
+                      : jm_fold((jm_str_t){ (u_char *) end, sentence - end },
+                                folded, JM_CODE_AFTER);
+    side->len = jm_fold((jm_str_t){ (u_char *) end, p - end }, folded,
+                        JM_CODE_AFTER);
+    side->reach = JM_CODE_REACH;
+    jm_code_read(side, 0);
+}
+
+
+/* The points of the words on both sides; negative when they speak against. */
+static int
+jm_code_around(const u_char *start, const u_char *end, const u_char *from,
+               const u_char *to, int alone)
+{
+    u_char         folded[JM_CODE_BEFORE];
+    jm_code_side_t before, after;
+
+    memset(&before, 0, sizeof(jm_code_side_t));
+    memset(&after, 0, sizeof(jm_code_side_t));
+    jm_code_before(&before, folded, from, start, alone);
+    jm_code_after(&after, folded, end, to);
+
+    if (before.against || after.against == JM_CODE_SALE) {
+        return -100;
+    }
+
+    if (!after.against) {
+        jm_code_hint(&before, after.announced, 1);
+        jm_code_hint(&before, after.hint, 0);
+        jm_code_hint(&before, after.second, 0);
+    }
+
+    return before.announced > before.hint ? before.announced
+                                          : before.hint + before.second / 3;
 }
 
 
@@ -421,19 +542,29 @@ jm_code_judge(jm_codes_t *codes, jm_code_t *code, const u_char *start,
         code->points += 10;
     }
 
+    if (code->letters) {
+        code->points -= JM_CODE_LETTERS;
+    }
+
     if (code->points >= JM_CODE_ENOUGH) {
         jm_code_insert(codes, code);
     }
 }
 
 
-/* Bytes of currency signs and marks that make the next number no code. */
+/* A currency sign or a mark that makes the number beside it no code. */
 static int
 jm_code_mark(const u_char *p, const u_char *end)
 {
-    return *p == '#' || *p == '+' || *p == '$' || *p == '%'
-           || (end - p >= 3 && memcmp(p, "\xe2\x82\xac", 3) == 0)
-           || (end - p >= 2 && memcmp(p, "\xc2\xa3", 2) == 0);
+    size_t i;
+
+    for (i = 0; i < JM_CODE_MARKS; i++) {
+        if (jm_code_starts(p, end, jm_code_marks[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -443,15 +574,15 @@ jm_code_next(jm_code_word_t *word, const u_char *p, const u_char *end)
 {
     const u_char *stop;
 
-    while (p < end && jm_code_is_space(p, end)) {
-        p++;
+    while (p < end && jm_code_gap(p, end) != 0) {
+        p += jm_code_gap(p, end);
     }
 
     if (p == end) {
         return 0;
     }
 
-    for (stop = p; stop < end && !jm_code_is_space(stop, end); stop++) {
+    for (stop = p; stop < end && jm_code_gap(stop, end) == 0; stop++) {
         /* void */
     }
 
@@ -501,9 +632,24 @@ jm_code_all_digits(const jm_code_word_t *word)
 }
 
 
+/* Letters alone: with as many vowels as a word has, they are one. */
+static int
+jm_code_no_word(const u_char *p, size_t n)
+{
+    size_t i, letters, vowels;
+
+    for (i = 0, letters = 0, vowels = 0; i < n; i++) {
+        letters += p[i] != '-';
+        vowels += strchr("AEIOU", p[i]) != NULL;
+    }
+
+    return letters >= 6 && letters <= 8 && vowels * 4 <= letters;
+}
+
+
 /*
  * The shapes of a code in one word: 123456, 123-456, 12-34-56, G-123456,
- * A1B2C3, X7K9-2QPL.  Fills `code` with what a person would type.
+ * A1B2C3, X7K9-2QPL, XKQPTR.  Fills `code` with what a person would type.
  */
 static int
 jm_code_shape(jm_code_t *code, const u_char *p, const u_char *end)
@@ -520,6 +666,7 @@ jm_code_shape(jm_code_t *code, const u_char *p, const u_char *end)
 
     memcpy(code->code, p, n);
     code->len = 0;
+    code->letters = 0;
 
     for (/* void */; p < end; p++) {
         if (*p == '-') {
@@ -558,9 +705,15 @@ jm_code_shape(jm_code_t *code, const u_char *p, const u_char *end)
 
     } else {
         code->len = n;
+        code->letters = digits == 0;
+
+        if (code->letters && !jm_code_no_word(code->code, n)) {
+            return 0;
+        }
+
         return (upper == 0 || lower == 0) && n >= 5
                && (groups == 0x44 || groups == 0x33
-                   || (dashes == 0 && digits != 0 && n <= 10))
+                   || (dashes == 0 && n <= 10))
                && (lower == 0 || (digits >= 2 && n >= 6));
     }
 
@@ -575,29 +728,30 @@ jm_code_shape(jm_code_t *code, const u_char *p, const u_char *end)
 
 
 /*
- * Digits set apart: "123 456", or single ones as in "1 2 3 4 5 6".  Extends
- * `word` over all of them; 0 when there is no such row, or a longer one (a
- * telephone number).
+ * Digits set apart: "123 456", "12 34 56", or single ones as in "1 2 3 4 5 6".
+ * Extends `word` over all of them; 0 when there is no such row, or a longer
+ * one (a telephone number).
  */
 static int
 jm_code_spaced(jm_code_t *code, jm_code_word_t *word, const u_char *end)
 {
-    size_t         len;
+    size_t         len, most;
     jm_code_word_t last, next;
 
     len = word->end - word->start;
     last = *word;
 
-    if ((len != 3 && len != 1) || !jm_code_all_digits(word)) {
+    if (len > 3 || !jm_code_all_digits(word)) {
         return 0;
     }
 
+    most = len == 1 ? 8 : 6;
     memcpy(code->code, word->start, len);
     code->len = len;
+    code->letters = 0;
 
     while (jm_code_next(&next, last.next, end) && jm_code_all_digits(&next)) {
-        if ((size_t) (next.end - next.start) != len
-            || code->len + len > (len == 3 ? 6 : 8))
+        if ((size_t) (next.end - next.start) != len || code->len + len > most)
         {
             return 0;
         }
@@ -607,7 +761,7 @@ jm_code_spaced(jm_code_t *code, jm_code_word_t *word, const u_char *end)
         last = next;
     }
 
-    if (code->len < 4) {
+    if (code->len < 4 || (len == 2 && code->len != most)) {
         return 0;
     }
 
@@ -618,21 +772,26 @@ jm_code_spaced(jm_code_t *code, jm_code_word_t *word, const u_char *end)
 }
 
 
-/* What is counted, not typed: money, points. */
+/* What is counted, not typed: money, points.  Before a number or behind it. */
 static int
-jm_code_unit(const jm_code_word_t *word)
+jm_code_unit(const u_char *p, const u_char *end)
 {
-    size_t             i, len;
-    static const char *names[] = { "EUR",    "USD",    "GBP",    "PLN",
-                                   "CHF",    "BRL",    "Euro",   "euro",
-                                   "euros",  "zl",     "points", "Punkte",
-                                   "puntos", "punti",  "pontos", "punten",
-                                   "miles",  "Meilen", "credits" };
+    size_t i, len, room;
+    u_char folded[16];
 
-    len = word->end - word->start;
+    while (p < end && *p == ' ') {
+        p++;
+    }
 
-    for (i = 0; i < sizeof(names) / sizeof(char *); i++) {
-        if (strlen(names[i]) == len && memcmp(names[i], word->start, len) == 0)
+    room = (size_t) (end - p) < sizeof(folded) ? (size_t) (end - p)
+                                               : sizeof(folded);
+    len = jm_fold((jm_str_t){ (u_char *) p, room }, folded, sizeof(folded));
+
+    for (i = 0; i < JM_CODE_UNITS; i++) {
+        room = strlen(jm_code_units[i]);
+
+        if (jm_code_starts(folded, folded + len, jm_code_units[i])
+            && (room == len || !jm_code_alnum(folded[room])))
         {
             return 1;
         }
@@ -642,13 +801,30 @@ jm_code_unit(const jm_code_word_t *word)
 }
 
 
+/* Does the number go on in the next word, or say what it counts? */
+static int
+jm_code_counts(const jm_code_word_t *word, const u_char *end)
+{
+    jm_code_word_t next;
+
+    if (word->next == word->end && jm_code_unit(word->end, end)) {
+        return 1;
+    }
+
+    return word->next < end && *word->next == ' '
+           && jm_code_next(&next, word->next, end)
+           && (jm_code_all_digits(&next)
+               || (next.marked && next.start == next.end));
+}
+
+
 static void
 jm_code_scan(jm_codes_t *codes, jm_str_t text)
 {
     int            number; /* the word before was a number or a unit */
     jm_code_t      code;
     const u_char  *p, *end, *start;
-    jm_code_word_t word, next;
+    jm_code_word_t word;
 
     if (text.len == 0) {
         return;
@@ -661,95 +837,20 @@ jm_code_scan(jm_codes_t *codes, jm_str_t text)
     while (jm_code_next(&word, p, end)) {
         start = word.start;
 
-        if (!word.marked && !number && jm_code_spaced(&code, &word, end)) {
-            jm_code_judge(codes, &code, start, word.end, text.data, end);
-
-        } else if (!word.marked && !number
-                   && jm_code_shape(&code, word.start, word.end)
-                   && !(jm_code_next(&next, word.next, end)
-                        && *word.next != '\n'
-                        && (jm_code_all_digits(&next) || jm_code_unit(&next)
-                            || (next.marked && next.start == next.end))))
+        if (!word.marked && !number
+            && (jm_code_spaced(&code, &word, end)
+                || (jm_code_shape(&code, word.start, word.end)
+                    && !jm_code_counts(&word, end))))
         {
             jm_code_judge(codes, &code, start, word.end, text.data, end);
         }
 
-        number = word.next < end && *word.next != '\n' && *word.next != '\r'
-                 && (jm_code_all_digits(&word) || jm_code_unit(&word)
+        number = word.next < end && (*word.next == ' ' || *word.next == 0xc2)
+                 && (jm_code_all_digits(&word)
+                     || (word.end == word.next
+                         && jm_code_unit(word.start, word.end))
                      || (word.marked && word.start == word.end));
         p = word.next;
-    }
-}
-
-
-/* How many of the words of one kind are in a folded text. */
-static int
-jm_link_words(const char *const *words, jm_str_t text)
-{
-    int n;
-
-    for (n = 0; *words != NULL; words++) {
-        n += text.len != 0
-             && memmem(text.data, text.len, *words, strlen(*words)) != NULL;
-    }
-
-    return n;
-}
-
-
-/* What speaks for a link as the one that the mail was sent for. */
-static int
-jm_link_points(const jm_link_t *link)
-{
-    int      action, leave;
-    jm_str_t text, href;
-    u_char   folded[JM_LINK_TEXT], address[JM_LINK_TEXT];
-
-    if (link->href.len < 5 || memcmp(link->href.data, "http", 4) != 0) {
-        return 0;
-    }
-
-    text.data = folded;
-    text.len = jm_fold(link->text, folded, sizeof(folded));
-    href.data = address;
-    href.len = jm_fold(link->href, address, sizeof(address));
-
-    leave = jm_link_words(jm_link_leave, text)
-            + jm_link_words(jm_link_leave, href);
-    action = 2 * jm_link_words(jm_link_action, text)
-             + jm_link_words(jm_link_action, href);
-
-    return leave != 0 ? 0 : action;
-}
-
-
-/* Puts the link to confirm, to sign in or to reset in front, if there is one;
- * the order of the others stays. */
-void
-jm_extract_links(jm_message_t *m)
-{
-    int       points, most;
-    size_t    i, best, n;
-    jm_link_t link;
-
-    n = m->clean.nlinks < JM_LINK_LOOKED_AT ? m->clean.nlinks
-                                            : JM_LINK_LOOKED_AT;
-    most = 0;
-    best = 0;
-
-    for (i = 0; i < n; i++) {
-        points = jm_link_points(&m->clean.links[i]);
-
-        if (points > most) {
-            most = points;
-            best = i;
-        }
-    }
-
-    if (best != 0) {
-        link = m->clean.links[best];
-        memmove(m->clean.links + 1, m->clean.links, best * sizeof(jm_link_t));
-        m->clean.links[0] = link;
     }
 }
 

@@ -2,7 +2,7 @@
  * extract.c: codes that a person would type, and numbers that are none.
  */
 
-#include "extract_cases.h"
+#include "extract_mails.h"
 #include "message_case.h"
 
 static const extract_case_t cases[] = {
@@ -74,6 +74,16 @@ test_numbers(void **state)
 }
 
 
+static void
+test_mails(void **state)
+{
+    assert_true(COUNT(extract_mails) >= 180);
+
+    /* "Mit 55210 melden Sie sich an" reads like a count of people. */
+    assert_int_equal(wrong_cases(extract_mails, COUNT(extract_mails)), 1);
+}
+
+
 /* Which of the links is put first. */
 static void
 test_links(void **state)
@@ -112,6 +122,24 @@ test_links(void **state)
         { "<a href=http://a.test/>Start</a><a href=http://b.test/y>"
           "Potwierd&#378; adres</a>",
           "http://b.test/y" },
+        { "<a href=http://a.test/>\u9996\u9875</a><a href=http://b.test/y>"
+          "\u9a8c\u8bc1\u90ae\u7bb1</a>",
+          "http://b.test/y" },
+        { "<a href=http://a.test/>Top</a><a href=http://b.test/y>"
+          "\u30ed\u30b0\u30a4\u30f3</a>",
+          "http://b.test/y" },
+        { "<a href=http://a.test/>\ud648</a><a href=http://b.test/y>"
+          "\uc774\uba54\uc77c \uc778\uc99d</a>",
+          "http://b.test/y" },
+        { "<a href=http://a.test/>\u041c\u0430\u0433\u0430\u0437\u0438\u043d"
+          "</a><a href=http://b.test/y>\u041f\u043e\u0434\u0442\u0432\u0435"
+          "\u0440\u0434\u0438\u0442\u044c</a>",
+          "http://b.test/y" },
+        { "<a href=http://a.test/shop>Shop</a><a "
+          "href=http://b.test/preferences>"
+          "Manage your login preferences</a><a href=http://c.test/t/Xy>"
+          "Yes, that was me</a><a href=http://d.test/m>Activate account</a>",
+          "http://d.test/m" },
         { "<a href=http://a.test/>Home</a><a href=http://b.test/unsubscribe>"
           "Confirm</a><a href=http://c.test/login>Log in</a>",
           "http://c.test/login" },
@@ -123,7 +151,8 @@ test_links(void **state)
     };
 
     for (i = 0; i < COUNT(links); i++) {
-        snprintf(raw, sizeof(raw), "Content-Type: text/html\r\n\r\n%s",
+        snprintf(raw, sizeof(raw),
+                 "Content-Type: text/html; charset=utf-8\r\n\r\n%s",
                  links[i].html);
         read_text(raw);
         assert_str(message.clean.links[0].href, links[i].first);
@@ -151,9 +180,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),        cmocka_unit_test(test_codes),
-        cmocka_unit_test(test_numbers),      cmocka_unit_test(test_links),
-        cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_cases),   cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_mails),
+        cmocka_unit_test(test_links),   cmocka_unit_test(test_every_length),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
