@@ -27,8 +27,8 @@ typedef struct {
      * after `newest`.  Must not leave. */
     void (*reset)(ngx_junkmail_listener_t *l, ngx_str_t *newest);
 
-    /* The key is no longer good: account gone, key revoked.  May leave; the
-     * hub does not call this listener again. */
+    /* The key is no longer good: revoked, expired, its account gone.  The
+     * listener has left. */
     void (*gone)(ngx_junkmail_listener_t *l);
 } ngx_junkmail_listener_ops_t;
 
@@ -40,12 +40,11 @@ typedef struct {
     ngx_junkmail_listener_t *listener;    /* NULL: the watch's own reader */
     ngx_junkmail_cursor_t    cursor;      /* of the last event delivered */
     unsigned                 waiting : 1; /* in one of the hub's queues */
-    unsigned check : 1;   /* ask jm_log_open before the next page */
-    unsigned recheck : 1; /* and once more: the answer on its way is old */
-    unsigned sound : 1;   /* it has just said that nothing is missing */
-    unsigned again : 1;   /* woken while a command was in flight */
-    unsigned paused : 1;  /* the listener has enough for now */
-    unsigned live : 1;    /* the watch reads for this listener */
+    unsigned                 check : 1;   /* jm_log_check comes first */
+    unsigned                 sound : 1;   /* it has just said all is well */
+    unsigned                 again : 1;   /* woken with a command in flight */
+    unsigned                 paused : 1;  /* the listener has enough for now */
+    unsigned                 live : 1;    /* the watch reads for it */
 } ngx_junkmail_reader_t;
 
 /* Owned by the caller, who sets `ops` and `data`; zeroed otherwise. */
@@ -54,7 +53,7 @@ struct ngx_junkmail_listener_s {
     void                              *data;
     ngx_queue_t                        queue; /* in the watch */
     ngx_junkmail_reader_t              reader;
-    u_char                             keyhash[JM_HASH_LEN];
+    void                              *key; /* the hub's record of it */
 };
 
 /* Sets the worker's hub up; from init_process, before the first join. */
@@ -64,8 +63,8 @@ ngx_int_t ngx_junkmail_hub_init(ngx_cycle_t *cycle);
  * Joins the watch of `account` (22 characters) so that the listener sees every
  * event after `since` (an id that jm_log_open called valid): replay from the
  * log first, then live, without gap or double.  `keyhash` (64 hex digits) is
- * asked about again whenever the store may have changed its mind.  Never calls
- * back before it returns.  NGX_OK or NGX_ERROR.
+ * asked about again whenever the store may have changed its mind, and each
+ * minute.  Never calls back before it returns.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_junkmail_hub_join(ngx_junkmail_listener_t *l, ngx_str_t *account,
                                 ngx_str_t *keyhash, ngx_str_t *since);

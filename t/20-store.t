@@ -622,6 +622,23 @@ subtest 'the event log' => sub {
     is($open->('', id(10), id(99))->[0], 'NOT_FOUND', 'foreign address');
     like($open->('x'), qr/^ERR junkmail/, 'malformed cursor');
 
+    my $check = sub { fcall('jm_log_check', $K, @_) };
+    my $short = sha256_hex('short');
+
+    is_deeply($check->(''), ['OK', $log[-1], 0], 'nothing but the newest');
+    is_deeply($check->($log[0], $KEY), ['OK', $log[-1], 0, $KEY, 0],
+        'a cursor and a key');
+    is_deeply($check->('1-1', 'f' x 64, $KEY),
+        ['OK', $log[-1], 1, 'f' x 64, -1, $KEY, 0], 'both gone');
+    api('jm_key_create', $short, id(0x77), 'short', 'emails:read', 60);
+    my $left = $check->('', $short)->[4];
+    ok($left > 58_000 && $left <= 60_000, 'ms left of a key');
+    cmd('HSET', "$K:key:$short", 'expires', 1);
+    is($check->('', $short)->[4], -1, 'expired');
+    cmd('HSET', "$K:key:$short", 'expires', 0, 'scopes', 'emails:write');
+    is($check->('', $short)->[4], -1, 'without the scope');
+    api('jm_key_delete', id(0x77));
+
     my $space = keyspace();
     cmd('XDEL', "$K:log", @log);
     is_deeply($open->(''), ['OK', $log[-1], $log[-1], 0], 'empty log');
@@ -938,6 +955,7 @@ my %call  = (
     jm_email_update_all => [$K, $KEY, 1, 1, 1, id(30), id(1)],
     jm_email_delete     => [$K, $KEY, id(900), 1],
     jm_log_open         => [$K, $KEY, '1-1', id(30)],
+    jm_log_check        => [$K, '1-1', $KEY],
     jm_due_add          => ['jm:expire:3', "account:$A", 5],
     jm_due_done         => ['jm:expire:4', "account:$A", 5, 6],
     jm_address_due      => [$K, id(31)],
@@ -982,7 +1000,7 @@ for my $name (@functions) {
         my @wrong = ([], [@args, 'y' x 300000]);
 
         push @wrong, [@args[0 .. $#args - 1]]
-            unless $name =~ /_(log_open|email_update)$/;
+            unless $name =~ /_(log_open|log_check|email_update)$/;
 
         for my $i (0 .. $#args) {
             my @bad = ('y' x 300000, "$args[$i]\0");

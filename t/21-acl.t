@@ -117,6 +117,7 @@ my %work = (
         [f('jm_email_delete', $K, $H, id(101), 0)],
         [f('jm_email_delete', $K, $H, id(101), 1)],
         [ro('jm_log_open', $K, $H, '1-1', id(10))],
+        [ro('jm_log_check', $K, '1-1', $H)],
         ['XRANGE', "$K:log", '(0-1', '+', 'COUNT', 100],
         ['SUBSCRIBE', "$K:wake"],
         ['UNSUBSCRIBE', "$K:wake"],

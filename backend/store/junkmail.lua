@@ -2565,6 +2565,39 @@ define_api('jm_log_open', {'no-writes'}, 'emails:read', {'cursor', 'uuid*'},
     log_open)
 
 
+-- Milliseconds until a key for reading expires, 0 if it never does, -1 if it is
+-- no longer good.
+local function key_left(account, hash, at)
+    if refusal(account, hash, 'emails:read', at) then
+        return -1
+    end
+
+    local expires = tonumber(call('HGET', key(account, 'key', hash), 'expires'))
+
+    return expires ~= 0 and expires - at or 0
+end
+
+
+local function log_check(account, since, ...)
+    local at = now()
+    local _, _, last, reset = unpack(log_open(account, since))
+    local reply = {'OK', last, reset}
+
+    for _, hash in ipairs({...}) do
+        reply[#reply + 1] = hash
+        reply[#reply + 1] = key_left(account, hash, at)
+    end
+
+    return reply
+end
+
+
+-- cursor (as above), hashes of keys -> OK, the newest entry, 1 when the cursor
+-- is not known or 0, and of each key: its hash, ms left (0: it does not expire,
+-- -1: no longer good).  For those who listen already.
+define('jm_log_check', {'no-writes'}, 'account', {'cursor', 'hash*'}, log_check)
+
+
 -- What came in after an email, oldest first, and where the log is now, so that
 -- whoever waits for more misses nothing in between.
 local function email_after(account, address_id, after)

@@ -50,7 +50,7 @@ sub new
     my $self = bless {
         domain    => 'junkmail.test',
         hostname  => 'mx.junkmail.test',
-        redis     => 1,
+        redis     => 1,     # or another's {redis}: one more node of its store
         junkmaild => 1,
         nginx     => 1,
         workers   => 1,     # nginx workers
@@ -84,7 +84,10 @@ sub new
         $self->{$_} = $self->free_port;
     }
 
-    if ($self->{redis}) {
+    if (ref $self->{redis}) {
+        $self->{guest} = 1;
+    }
+    elsif ($self->{redis}) {
         $self->{redis} = JunkMail::Redis->new(dir => $self->{dir});
     }
     if ($self->{junkmaild}) {
@@ -160,6 +163,7 @@ sub write_nginx_conf
     my $dir     = $self->{dir};
     my $user    = $> == 0 ? 'user www-data;' : '';
     my $redis   = $self->{redis} ? $self->{redis}->socket : "$dir/none.sock";
+    my $secret  = $self->{redis} ? $self->{redis}->dir : $dir;
     my $backend = $self->{backend} || "unix:$dir/lmtp.sock";
     my $stream  = $self->{stream};
     my $streams = $self->{streams};
@@ -191,7 +195,7 @@ events {
 }
 
 junkmail {
-    redis unix:$redis user=edge password_file=$dir/edge.password;
+    redis unix:$redis user=edge password_file=$secret/edge.password;
     $self->{junkmail}
 }
 
@@ -600,7 +604,7 @@ sub done
         my $rc = $what eq 'nginx' ? $self->stop_nginx : $self->stop_junkmaild;
         push @bad, "$what ended with $rc" if $rc != 0;
     }
-    $self->{redis}->stop if ref $self->{redis};
+    $self->{redis}->stop if ref $self->{redis} && !$self->{guest};
     is("@bad", '', 'every process stopped in order');
 
     my @faults = $self->log_faults;
@@ -617,7 +621,7 @@ END {
             kill KILL => $self->children($pid), $pid;
             waitpid($pid, 0);
         }
-        $self->{redis}->stop if ref $self->{redis};
+        $self->{redis}->stop if ref $self->{redis} && !$self->{guest};
     }
     unlink $_->[1] for @port_locks;
     $? = $rc;

@@ -1,0 +1,559 @@
+/*
+ * The readers of the hub.  Its caller is ngx_junkmail_hub.c, which says when
+ * there may be something to read or to check.
+ *
+ * A reader is a place in a log: each listener has one, and each watch one for
+ * all its live listeners.  A listener begins in replay: once the channel is
+ * subscribed its own reader takes page after page, no faster than the client
+ * does, and after a page that was not full it is live.  From then on the watch
+ * reads, on every wake-up, and each event is made once for all of them.  A
+ * change from replay to live can lose nothing, since the commands of the one
+ * link are answered in order: what a page that is not full did not hold was
+ * written after it, and either woke the reader meanwhile or will wake the
+ * watch.  It can double nothing, since ids not above a listener's cursor are
+ * dropped.
+ *
+ * Is anything missing?  A page is read from the cursor's own entry on, which
+ * proves the log unbroken when it is there.  When it is not, it may have been
+ * deleted with its mail, which is harmless, or trimmed: then at least a
+ * thousand newer ones are there and the page is full.  A full page without the
+ * cursor is therefore put to jm_log_check, which answers with a new position
+ * for `reset` or says that all is well.
+ *
+ * When the channel has been subscribed anew (Redis restarted, failed over, the
+ * link lost) jm_log_check looks at the watch's cursor for all who are live, at
+ * those of the others one by one.
+ *
+ * Memory: asks and events are allocated from the heap and freed here.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "jm_schema.h"
+
+#include "ngx_junkmail_hub.h"
+#include "ngx_junkmail_hub_watch.h"
+#include "ngx_junkmail_redis.h"
+
+
+#define NGX_JUNKMAIL_HUB_IN_FLIGHT 128 /* of the link's 1,024 */
+#define NGX_JUNKMAIL_HUB_RETRY     200 /* ms after Redis has failed us */
+#define NGX_JUNKMAIL_HUB_KEYS      64  /* looked at by one command */
+
+
+/* A command in flight; it outlives a reader that leaves. */
+typedef struct {
+    ngx_junkmail_reader_t *reader;
+    unsigned               check : 1; /* jm_log_check, no page */
+} ngx_junkmail_hub_ask_t;
+
+
+static void      ngx_junkmail_hub_later(ngx_junkmail_reader_t *r);
+static void      ngx_junkmail_hub_kick(void);
+static void      ngx_junkmail_hub_retry(ngx_event_t *ev);
+static ngx_int_t ngx_junkmail_hub_send(ngx_junkmail_reader_t *r);
+static ngx_int_t ngx_junkmail_hub_send_check(ngx_junkmail_reader_t  *r,
+                                             ngx_junkmail_hub_ask_t *ask);
+static ngx_int_t ngx_junkmail_hub_send_page(ngx_junkmail_reader_t  *r,
+                                            ngx_junkmail_hub_ask_t *ask);
+static void      ngx_junkmail_hub_answer(void *data, redisReply *reply);
+static void      ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r,
+                                          redisReply            *reply);
+static void ngx_junkmail_hub_reset(ngx_junkmail_reader_t *r, ngx_str_t *newest,
+                                   ngx_junkmail_cursor_t *last);
+static void ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply);
+static ngx_int_t ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l,
+                                         redisReply *reply, ngx_uint_t i);
+static ngx_int_t ngx_junkmail_hub_share(ngx_junkmail_watch_t *w,
+                                        redisReply *reply, ngx_uint_t i);
+
+
+static struct {
+    ngx_queue_t      turns; /* readers that wait for a place in the link */
+    ngx_queue_t      later; /* readers that wait for `retry` */
+    ngx_uint_t       in_flight;
+    ngx_event_t      retry;
+    ngx_connection_t dummy;   /* what the timer logs with */
+    ngx_uint_t       refused; /* Redis' last answer was an error */
+} ngx_junkmail_readers;
+
+
+void
+ngx_junkmail_hub_reader_init(ngx_cycle_t *cycle)
+{
+    ngx_queue_init(&ngx_junkmail_readers.turns);
+    ngx_queue_init(&ngx_junkmail_readers.later);
+
+    ngx_junkmail_readers.dummy.fd = (ngx_socket_t) -1;
+
+    ngx_junkmail_readers.retry.handler = ngx_junkmail_hub_retry;
+    ngx_junkmail_readers.retry.data = &ngx_junkmail_readers.dummy;
+    ngx_junkmail_readers.retry.log = cycle->log;
+    ngx_junkmail_readers.retry.cancelable = 1;
+}
+
+
+/* Readers wait for their turn, so that they never fill the link. */
+
+
+void
+ngx_junkmail_hub_want(ngx_junkmail_reader_t *r)
+{
+    if (r->ask != NULL) {
+        r->again = 1;
+        return;
+    }
+
+    if (r->waiting || r->paused) {
+        return;
+    }
+
+    r->waiting = 1;
+    ngx_queue_insert_tail(&ngx_junkmail_readers.turns, &r->turn);
+
+    ngx_junkmail_hub_kick();
+}
+
+
+static void
+ngx_junkmail_hub_later(ngx_junkmail_reader_t *r)
+{
+    r->waiting = 1;
+    ngx_queue_insert_tail(&ngx_junkmail_readers.later, &r->turn);
+
+    if (!ngx_junkmail_readers.retry.timer_set) {
+        ngx_add_timer(&ngx_junkmail_readers.retry, NGX_JUNKMAIL_HUB_RETRY);
+    }
+}
+
+
+void
+ngx_junkmail_hub_forget(ngx_junkmail_reader_t *r)
+{
+    ngx_junkmail_hub_ask_t *ask = r->ask;
+
+    if (r->waiting) {
+        r->waiting = 0;
+        ngx_queue_remove(&r->turn);
+    }
+
+    if (ask != NULL) {
+        r->check |= ask->check;
+        ask->reader = NULL;
+        r->ask = NULL;
+    }
+
+    r->again = 0;
+}
+
+
+static void
+ngx_junkmail_hub_kick(void)
+{
+    ngx_queue_t           *q;
+    ngx_junkmail_reader_t *r;
+
+    while (ngx_junkmail_readers.in_flight < NGX_JUNKMAIL_HUB_IN_FLIGHT
+           && !ngx_queue_empty(&ngx_junkmail_readers.turns))
+    {
+        q = ngx_queue_head(&ngx_junkmail_readers.turns);
+        r = ngx_queue_data(q, ngx_junkmail_reader_t, turn);
+
+        if (ngx_junkmail_hub_send(r) != NGX_OK) {
+
+            if (!ngx_junkmail_readers.retry.timer_set) {
+                ngx_add_timer(&ngx_junkmail_readers.retry,
+                              NGX_JUNKMAIL_HUB_RETRY);
+            }
+
+            return;
+        }
+
+        ngx_queue_remove(q);
+        r->waiting = 0;
+    }
+}
+
+
+static void
+ngx_junkmail_hub_retry(ngx_event_t *ev)
+{
+    if (!ngx_queue_empty(&ngx_junkmail_readers.later)) {
+        ngx_queue_add(&ngx_junkmail_readers.turns,
+                      &ngx_junkmail_readers.later);
+        ngx_queue_init(&ngx_junkmail_readers.later);
+    }
+
+    ngx_junkmail_hub_kick();
+}
+
+
+static ngx_int_t
+ngx_junkmail_hub_send(ngx_junkmail_reader_t *r)
+{
+    ngx_int_t               rc;
+    ngx_junkmail_hub_ask_t *ask;
+
+    ask = ngx_alloc(sizeof(ngx_junkmail_hub_ask_t), ngx_cycle->log);
+    if (ask == NULL) {
+        return NGX_ERROR;
+    }
+
+    ask->reader = r;
+    ask->check = r->check;
+
+    rc = r->check ? ngx_junkmail_hub_send_check(r, ask)
+                  : ngx_junkmail_hub_send_page(r, ask);
+
+    if (rc != NGX_OK) {
+        ngx_free(ask);
+        return NGX_ERROR;
+    }
+
+    r->ask = ask;
+    r->again = 0;
+    ngx_junkmail_readers.in_flight++;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Whether the cursor is still in the log (with none that nobody waits for)
+ * and, of a watch, the keys are still good: a slice of them, when they are so
+ * many that some must have been revoked.
+ */
+
+static ngx_int_t
+ngx_junkmail_hub_send_check(ngx_junkmail_reader_t  *r,
+                            ngx_junkmail_hub_ask_t *ask)
+{
+    u_char                  key[sizeof(JM_KEY_ACCOUNT) + JM_ACCOUNT_LEN];
+    u_char                  cursor[NGX_JUNKMAIL_CURSOR_LEN];
+    ngx_str_t               argv[5 + NGX_JUNKMAIL_HUB_KEYS];
+    ngx_uint_t              n;
+    ngx_queue_t            *q, *end;
+    ngx_junkmail_watch_t   *w;
+    ngx_junkmail_hub_key_t *k;
+
+    w = r->watch;
+
+    ngx_str_set(&argv[0], "FCALL_RO");
+    ngx_str_set(&argv[1], "jm_log_check");
+    ngx_str_set(&argv[2], "1");
+    argv[3].data = key;
+    argv[3].len = ngx_sprintf(key, JM_KEY_ACCOUNT, w->account) - key;
+    argv[4].data = cursor;
+    argv[4].len = 0;
+    n = 5;
+
+    if (r->listener != NULL || !ngx_queue_empty(&w->live)) {
+        argv[4].len = ngx_junkmail_cursor_print(&r->cursor, cursor) - cursor;
+    }
+
+    end = ngx_queue_sentinel(&w->keys);
+    q = r->listener == NULL ? ngx_queue_head(&w->keys) : end;
+
+    while (q != end && n < 5 + NGX_JUNKMAIL_HUB_KEYS) {
+        k = ngx_queue_data(q, ngx_junkmail_hub_key_t, queue);
+        argv[n].data = k->hash;
+        argv[n++].len = JM_HASH_LEN;
+        q = ngx_queue_next(q);
+    }
+
+    if (ngx_junkmail_redis_command(NULL, ngx_junkmail_hub_answer, ask, n, argv)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->check = q != end;
+
+    if (r->check) {
+        ngx_queue_remove(end);
+        ngx_queue_insert_tail(q, end); /* the next slice begins there */
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_hub_send_page(ngx_junkmail_reader_t  *r,
+                           ngx_junkmail_hub_ask_t *ask)
+{
+    u_char                key[sizeof(JM_KEY_LOG) + JM_ACCOUNT_LEN];
+    u_char                from[NGX_JUNKMAIL_CURSOR_LEN];
+    u_char                count[NGX_INT_T_LEN];
+    ngx_str_t             argv[6];
+    ngx_junkmail_watch_t *w;
+
+    w = r->watch;
+
+    ngx_str_set(&argv[0], "XRANGE");
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, JM_KEY_LOG, w->account) - key;
+    argv[2].data = from;
+    argv[2].len = ngx_junkmail_cursor_print(&r->cursor, from) - from;
+    ngx_str_set(&argv[3], "+");
+    ngx_str_set(&argv[4], "COUNT");
+    argv[5].data = count;
+    argv[5].len = ngx_sprintf(count, "%d", JM_LOG_PAGE + 1) - count;
+
+    return ngx_junkmail_redis_command(NULL, ngx_junkmail_hub_answer, ask, 6,
+                                      argv);
+}
+
+
+static void
+ngx_junkmail_hub_answer(void *data, redisReply *reply)
+{
+    ngx_junkmail_hub_ask_t *ask = data;
+
+    ngx_junkmail_reader_t *r;
+
+    ngx_junkmail_readers.in_flight--;
+
+    r = ask->reader;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR
+        && !ngx_junkmail_readers.refused)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "push cannot read an account's log: %s", reply->str);
+    }
+
+    ngx_junkmail_readers.refused = reply != NULL
+                                   && reply->type == REDIS_REPLY_ERROR;
+
+    if (r != NULL) {
+        r->ask = NULL;
+
+        if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+            r->check |= ask->check;
+            ngx_junkmail_hub_later(r);
+
+        } else if (ask->check) {
+            ngx_junkmail_hub_checked(r, reply);
+
+        } else {
+            ngx_junkmail_hub_page(r, reply);
+        }
+    }
+
+    ngx_free(ask);
+
+    ngx_junkmail_hub_kick();
+}
+
+
+/* jm_log_check: OK, newest, reset; of each key its hash and ms left. */
+
+static void
+ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, redisReply *reply)
+{
+    redisReply          **e;
+    ngx_str_t             newest;
+    ngx_junkmail_cursor_t last;
+
+    e = reply->element;
+
+    if (reply->elements < 3 || e[1]->str == NULL) {
+        r->check = 1;
+        ngx_junkmail_hub_later(r);
+        return;
+    }
+
+    newest.data = (u_char *) e[1]->str;
+    newest.len = e[1]->len;
+
+    if (ngx_junkmail_cursor_parse(&newest, &last) != NGX_OK) {
+        r->check = 1;
+        ngx_junkmail_hub_later(r);
+        return;
+    }
+
+    if (r->listener == NULL) {
+        ngx_junkmail_hub_keys_told(r->watch, reply);
+    }
+
+    if (e[2]->integer == 1) {
+        ngx_junkmail_hub_reset(r, &newest, &last);
+    }
+
+    if (r->check || r->again || ngx_junkmail_cursor_cmp(&r->cursor, &last) < 0)
+    {
+        r->sound = !r->check;
+        ngx_junkmail_hub_want(r);
+
+    } else if (r->listener != NULL) {
+        ngx_junkmail_hub_go_live(r->listener);
+    }
+}
+
+
+static void
+ngx_junkmail_hub_reset(ngx_junkmail_reader_t *r, ngx_str_t *newest,
+                       ngx_junkmail_cursor_t *last)
+{
+    ngx_queue_t             *q;
+    ngx_junkmail_watch_t    *w;
+    ngx_junkmail_listener_t *l;
+
+    r->cursor = *last;
+
+    if (r->listener != NULL) {
+        r->listener->ops->reset(r->listener, newest);
+        return;
+    }
+
+    w = r->watch;
+
+    for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
+         q = ngx_queue_next(q))
+    {
+        l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
+        l->reader.cursor = *last;
+        l->ops->reset(l, newest);
+    }
+}
+
+
+/* A page of the log, from the cursor's own entry on. */
+
+static void
+ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               full, present;
+    ngx_queue_t             *q;
+    ngx_junkmail_watch_t    *w;
+    ngx_junkmail_cursor_t    first;
+    ngx_junkmail_listener_t *l;
+
+    w = r->watch;
+
+    full = reply->elements > JM_LOG_PAGE;
+    present = reply->elements != 0
+              && ngx_junkmail_event_place(reply->element[0], &first) == NGX_OK
+              && ngx_junkmail_cursor_cmp(&first, &r->cursor) == 0;
+
+    if (full && !present && !r->sound
+        && (r->cursor.ms != 0 || r->cursor.seq != 0)) {
+        r->check = 1;
+        ngx_junkmail_hub_want(r);
+        return;
+    }
+
+    /* So much was missed that each reads it at its own pace. */
+
+    if (full && r->sound && r->listener == NULL) {
+
+        while (!ngx_queue_empty(&w->live)) {
+            q = ngx_queue_head(&w->live);
+            l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
+            ngx_junkmail_hub_go_back(l);
+            ngx_junkmail_hub_want(&l->reader);
+        }
+
+        return;
+    }
+
+    r->sound = 0;
+
+    if (r->listener == NULL) {
+        rc = ngx_junkmail_hub_share(w, reply, present);
+
+    } else {
+        rc = ngx_junkmail_hub_replay(r->listener, reply, present);
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_junkmail_hub_later(r);
+        return;
+    }
+
+    if (rc == NGX_AGAIN || full || r->again || r->check) {
+        ngx_junkmail_hub_want(r);
+        return;
+    }
+
+    if (r->listener != NULL) {
+        ngx_junkmail_hub_go_live(r->listener);
+    }
+}
+
+
+/*
+ * The entries from the i-th on, to one listener, until it has enough: the
+ * others are read again when it resumes.
+ */
+
+static ngx_int_t
+ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l, redisReply *reply,
+                        ngx_uint_t i)
+{
+    ngx_int_t             rc;
+    ngx_junkmail_event_t *e;
+
+    for (/* void */; i < reply->elements; i++) {
+
+        if (l->reader.paused) {
+            return NGX_AGAIN;
+        }
+
+        e = ngx_junkmail_event_read(reply->element[i]);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_junkmail_event_place(reply->element[i], &l->reader.cursor);
+
+        rc = l->ops->event(l, e);
+        ngx_junkmail_event_free(e);
+
+        l->reader.paused = rc == NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_junkmail_hub_share(ngx_junkmail_watch_t *w, redisReply *reply,
+                       ngx_uint_t i)
+{
+    ngx_queue_t             *q;
+    ngx_junkmail_event_t    *e;
+    ngx_junkmail_cursor_t   *cursor;
+    ngx_junkmail_listener_t *l;
+
+    cursor = &w->reader.cursor;
+
+    for (/* void */; i < reply->elements; i++) {
+
+        e = ngx_junkmail_event_read(reply->element[i]);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_junkmail_event_place(reply->element[i], cursor);
+
+        for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
+             q = ngx_queue_next(q))
+        {
+            l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
+
+            if (ngx_junkmail_cursor_cmp(cursor, &l->reader.cursor) > 0) {
+                l->reader.cursor = *cursor;
+                (void) l->ops->event(l, e);
+            }
+        }
+
+        ngx_junkmail_event_free(e);
+    }
+
+    return NGX_OK;
+}
