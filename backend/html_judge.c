@@ -79,8 +79,6 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
         return 0;
     }
 
-    w->after_pre = 0;
-
     if (tag == JM_TAG_img) {
         jm_img_write(w, node);
         return 0;
@@ -114,8 +112,11 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
     open->len = w->html.len - open->start;
     w->depth++;
     w->hidden += open->hidden;
-    w->pre += (tag == JM_TAG_pre);
-    w->after_pre = (tag == JM_TAG_pre);
+
+    if (tag == JM_TAG_pre) {
+        w->pre++;
+        w->pre_start = w->html.len;
+    }
 
     if (w->hidden == 0) {
         jm_html_text_start(w, tag, node);
@@ -132,7 +133,6 @@ jm_judge_end(jm_writer_t *w)
     jm_written_t *open;
 
     open = &w->open[--w->depth];
-    w->after_pre = 0;
     w->pre -= (open->tag == JM_TAG_pre);
 
     if (open->tag == JM_TAG_a) {
@@ -187,12 +187,12 @@ jm_judge_text(jm_writer_t *w, jm_str_t text)
         return;
     }
 
-    /* a reference to CR is written as LF */
-    if (w->after_pre && (text.data[0] == '\n' || text.data[0] == '\r')) {
+    /* a browser drops the first LF; a reference to CR is written as one */
+    if (w->html.len == w->pre_start
+        && (text.data[0] == '\n' || text.data[0] == '\r'))
+    {
         jm_buf_addc(&w->html, '\n');
     }
-
-    w->after_pre = 0;
 
     jm_write_text(w, text);
 

@@ -297,7 +297,9 @@ jm_tree_raw(jm_tree_t *tree, jm_tag_t tag, jm_token_t *start)
 
     if (token.kind == JM_TOKEN_TEXT) {
         if (tag == JM_TAG_textarea) {
+            tree->ignore_lf = 1;
             jm_tree_characters(tree, token.text);
+            tree->ignore_lf = 0;
         }
 
         if (blocks != NULL) {
@@ -407,6 +409,11 @@ jm_tree_start_token(jm_tree_t *tree, jm_token_t *token)
         jm_tree_attrs(tree, tree->body, JM_TAG_body, token);
         return;
     }
+
+    /* behind a comment it would stay */
+    tree->ignore_lf = (tag == JM_TAG_pre || tag == JM_TAG_listing)
+                      && tree->tokenizer.pos < tree->tokenizer.end
+                      && *tree->tokenizer.pos != '<';
 
     if (tag == JM_TAG_dialog && jm_token_find(token, "open") == NULL) {
         tag = JM_TAG_template;

@@ -156,10 +156,6 @@ jm_body_start_kept(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
     if (node != NULL && (flags & FORMAT)) {
         jm_format_push(tree, node, tag);
     }
-
-    if (tag == JM_TAG_pre) {
-        tree->ignore_lf = 1;
-    }
 }
 
 

@@ -41,9 +41,9 @@ typedef struct {
     size_t          depth;
     unsigned        hidden;      /* open elements that are not shown */
     size_t          hidden_text; /* characters */
-    unsigned        pre;
+    unsigned        pre;         /* open ones */
+    size_t          pre_start;   /* where the last one's content begins */
     unsigned        in_link : 1;
-    unsigned        after_pre : 1;
     unsigned        full : 1;
     jm_pixels_t    *pixels;
     jm_url_t        link_was; /* as the mail has it */

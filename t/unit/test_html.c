@@ -190,6 +190,14 @@ test_tree(void **state)
         { "a</br>b</p>c", "a<br>b<p></p>c" },
         { "<pre>\na</pre><pre>\n\nb</pre>", "<pre>a</pre><pre>\n\nb</pre>" },
         { "<pre>&#13;a", "<pre>\n\na</pre>" },
+        { "<listing>\na</listing><listing>\n\nb", "<pre>a</pre><pre>\n\nb"
+                                                  "</pre>" },
+        { "<xmp>\na</xmp><plaintext>\nb", "<pre>\n\na</pre><pre>\n\nb"
+                                          "</pre>" },
+        { "<pre><!-- -->\na", "<pre>\n\na</pre>" },
+        { "<pre><textarea>\na</textarea>\nb", "<pre>a\nb</pre>" },
+        { "<pre><img src=http://us4.list-manage.com/track/open.php?u=1>\na",
+          "<pre>\n\na</pre>" },
         { "<ruby>a<rt>b<rp>c</ruby>", "<ruby>a<rt>b</rt><rp>c</rp></ruby>" },
         { "<center><font size=+1 color=RED face='A, b'>x",
           "<center><font color=\"#ff0000\" face=\"A,b\" size=\"+1\">x</font>"
