@@ -400,7 +400,7 @@ jm_img_write_alt(jm_writer_t *w, jm_prop_t *prop)
     jm_text_add(&w->text, jm_str("]"));
 
     if (w->in_link) {
-        jm_buf_add(&w->link_text, alt.data, alt.len);
+        jm_write_shown(&w->link_text, alt);
     }
 }
 

@@ -202,7 +202,7 @@ jm_judge_text(jm_writer_t *w, jm_str_t text)
     }
 
     if (w->in_link) {
-        jm_buf_add(&w->link_text, text.data, text.len);
+        jm_write_shown(&w->link_text, text);
     }
 
     if (w->pre != 0) {

@@ -29,12 +29,14 @@ jm_link_address(jm_writer_t *w, jm_str_t href)
 static void
 jm_link_text_add(jm_writer_t *w, jm_buf_t *text, const xmlNode *node)
 {
-    jm_str_t                alt;
+    jm_str_t                part;
     jm_props_t              props;
     const jm_pixel_image_t *image;
 
     if (node->type == XML_TEXT_NODE) {
-        jm_buf_add(text, node->content, strlen((char *) node->content));
+        part.data = node->content;
+        part.len = strlen((char *) node->content);
+        jm_write_shown(text, part);
         return;
     }
 
@@ -49,8 +51,8 @@ jm_link_text_add(jm_writer_t *w, jm_buf_t *text, const xmlNode *node)
     if (props.prop[JM_ATTR_alt] != NULL
         && (image == NULL || image->verdict.is != JM_PIXEL_YES))
     {
-        alt = jm_html_cut(props.prop[JM_ATTR_alt]->raw, JM_HTML_MAX_TEXT);
-        jm_buf_add(text, alt.data, alt.len);
+        part = jm_html_cut(props.prop[JM_ATTR_alt]->raw, JM_HTML_MAX_TEXT);
+        jm_write_shown(text, part);
     }
 }
 

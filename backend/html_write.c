@@ -105,6 +105,21 @@ jm_write_escaped(jm_writer_t *w, jm_str_t str, int attribute)
 
 
 void
+jm_write_shown(jm_buf_t *buf, jm_str_t text)
+{
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' && jm_write_special[text.data[i]]) {
+            jm_buf_adds(buf, jm_write_escape(text.data[i]));
+        } else {
+            jm_buf_addc(buf, text.data[i]);
+        }
+    }
+}
+
+
+void
 jm_write_text(jm_writer_t *w, jm_str_t text)
 {
     jm_str_t part;

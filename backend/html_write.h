@@ -68,6 +68,9 @@ int jm_write_room(jm_writer_t *w);
  */
 void jm_write_escaped(jm_writer_t *w, jm_str_t str, int attribute);
 
+/* What will be seen of a text: characters in place of controls, no escapes. */
+void jm_write_shown(jm_buf_t *buf, jm_str_t text);
+
 /* Text, as much of it as there is room for. */
 void jm_write_text(jm_writer_t *w, jm_str_t text);
 
