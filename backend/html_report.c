@@ -5,6 +5,7 @@
 #include "html_report.h"
 
 #include "html_str.h"
+#include "jm_idn.h"
 #include "text.h"
 
 #define JM_HTML_MAX_REPORT   1000 /* rows of each list */
@@ -190,6 +191,18 @@ jm_report_link_warnings(jm_html_t *out, jm_arena_t *arena, const jm_url_t *was,
                                           "A link shows %.*s but goes to "
                                           "%.*s.",
                                           (int) claimed.len, claimed.data,
+                                          (int) link->host.len,
+                                          link->host.data),
+                          link->host);
+    }
+
+    if (jm_idn_is_mixed(link->host)) {
+        jm_report_warning(out, arena, "link-lookalike",
+                          jm_arena_printf(arena,
+                                          "A link goes to %.*s, a name that "
+                                          "mixes letters of different "
+                                          "scripts: it may look like "
+                                          "another one.",
                                           (int) link->host.len,
                                           link->host.data),
                           link->host);

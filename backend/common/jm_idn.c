@@ -95,6 +95,89 @@ jm_idn_local(jm_str_t local, u_char *out, size_t size)
 }
 
 
+/* Scripts that Chinese, Japanese and Korean write together, and with Latin. */
+static const struct {
+    const char *name;
+    unsigned    with; /* 1: Japanese, 2: Chinese, 4: Korean */
+} jm_idn_together[] = {
+    { "Latin", 7 },    { "Han", 7 },      { "Hiragana", 1 },
+    { "Katakana", 1 }, { "Bopomofo", 2 }, { "Hangul", 4 },
+};
+
+
+/* The sets that a script belongs to; 0 if it stands alone. */
+static unsigned
+jm_idn_with(const uc_script_t *script)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(jm_idn_together) / sizeof(jm_idn_together[0]); i++)
+    {
+        if (strcmp(script->name, jm_idn_together[i].name) == 0) {
+            return jm_idn_together[i].with;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+jm_idn_is_mixed(jm_str_t domain)
+{
+    int                mixed;
+    char               text[JM_IDN_DOMAIN_MAX + 1];
+    unsigned           with;
+    uint32_t          *unicode, *p;
+    const uc_script_t *script, *first;
+
+    if (domain.len > JM_IDN_DOMAIN_MAX) {
+        return 0;
+    }
+
+    memcpy(text, domain.data, domain.len);
+    text[domain.len] = '\0';
+
+    if (strstr(text, "xn--") == NULL
+        || idn2_to_unicode_8z4z(text, &unicode, 0) != IDN2_OK)
+    {
+        return 0;
+    }
+
+    mixed = 0;
+    first = NULL;
+    with = 0;
+
+    for (p = unicode; *p != 0 && !mixed; p++) {
+        if (*p == '.') {
+            first = NULL;
+            continue;
+        }
+
+        script = uc_script(*p);
+
+        if (script == NULL || strcmp(script->name, "Common") == 0
+            || strcmp(script->name, "Inherited") == 0)
+        {
+            continue;
+        }
+
+        if (first == NULL) {
+            first = script;
+            with = jm_idn_with(script);
+
+        } else if (script != first) {
+            with &= jm_idn_with(script);
+            mixed = (with == 0);
+        }
+    }
+
+    idn2_free(unicode);
+
+    return mixed;
+}
+
+
 static int
 jm_idn_is_ascii(jm_str_t text)
 {

@@ -1,6 +1,7 @@
 /*
- * What Unicode says of addresses: the A-label form of a domain (IDNA2008) and
- * the comparable form of a local part.  Called by jm_address.c.  Neither
+ * What Unicode says of addresses: the A-label form of a domain (IDNA2008), the
+ * comparable form of a local part, and whose letters a domain mixes.  Called
+ * by jm_address.c and, for the hosts of links, by the sanitiser.  None
  * depends on a locale; what the libraries allocate is freed before the return,
  * and is bounded by what is asked for: 255 octets of domain, 64 of local part.
  */
@@ -27,6 +28,14 @@ ssize_t jm_idn_domain(jm_str_t domain, u_char *out, size_t size);
  * UTF-8.  Length, or -1 when `size` octets are too few.
  */
 ssize_t jm_idn_local(jm_str_t local, u_char *out, size_t size);
+
+/*
+ * Whether a label of this domain has letters of scripts that nobody writes
+ * together, such as Latin and Cyrillic, where one letter passes for another
+ * (UTS 39, 5.2, "highly restrictive").  The domain is one that jm_idn_domain()
+ * wrote; a label that it could not have written says nothing.
+ */
+int jm_idn_is_mixed(jm_str_t domain);
 
 /* Whether the character is a letter, a mark or a digit of any script. */
 int jm_idn_is_word(uint32_t cp);

@@ -607,6 +607,47 @@ test_key_of_key(void **state)
 }
 
 
+/* Scripts that nobody writes together in one label. */
+static void
+test_mixed(void **state)
+{
+    size_t  i;
+    u_char  key[JM_DOMAIN_MAX];
+    ssize_t n;
+    static const struct {
+        const char *text;
+        int         mixed;
+    } rows[] = {
+        { "example.org", 0 },
+        { "b\xc3\xbc"
+          "cher.example",
+          0 },
+        { "p\xd0\xb0ypal.com", 1 },     /* a Cyrillic a */
+        { "www.g\xce\xbfogle.com", 1 }, /* a Greek o */
+        { "\xd1\x8f\xd0\xbd\xd0\xb4\xd0\xb5\xd0\xba\xd1\x81-1.com", 0 },
+        { "\xd0\xb0\xce\xb1.com", 1 },
+        { "\xd0\xb0.\xce\xb1.com", 0 }, /* each label for itself */
+        { "abc\xe6\x97\xa5\xe3\x81\x82\xe3\x82\xa2.jp", 0 },
+        { "\xe6\x97\xa5\xea\xb0\x80.kr", 0 },
+        { "\xe3\x81\x82\xea\xb0\x80.kr", 1 },
+    };
+
+    for (i = 0; i < COUNT(rows); i++) {
+        n = jm_idn_domain(
+            (jm_str_t){ (u_char *) rows[i].text, strlen(rows[i].text) }, key,
+            sizeof(key));
+        assert_true(n > 0);
+
+        if (jm_idn_is_mixed((jm_str_t){ key, (size_t) n }) != rows[i].mixed) {
+            fail_msg("%s", rows[i].text);
+        }
+    }
+
+    assert_false(jm_idn_is_mixed((jm_str_t){ (u_char *) "xn--\xff", 5 }));
+    assert_false(jm_idn_is_mixed((jm_str_t){ (u_char *) "xn--99zz", 8 }));
+}
+
+
 static void
 test_domain_key(void **state)
 {
@@ -658,7 +699,8 @@ main(void)
         cmocka_unit_test(test_route_bad),  cmocka_unit_test(test_special),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_alias),
         cmocka_unit_test(test_domain),     cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_key_of_key), cmocka_unit_test(test_domain_key),
+        cmocka_unit_test(test_key_of_key), cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_domain_key),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

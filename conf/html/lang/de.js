@@ -165,6 +165,7 @@ export default {
   'warning cut': 'Diese Nachricht war länger als erlaubt. Du siehst ihren Anfang.',
   'warning hidden-text': 'Die Nachricht enthält Text, der dem Auge verborgen ist.',
   'warning link-bidi': 'Ein Link dreht seine Schreibrichtung, um zu täuschen. Er führt zu {host}.',
+  'warning link-lookalike': 'Ein Link führt zu einem Namen, der Buchstaben mehrerer Schriften mischt und einem anderen gleichen kann: {host}.',
   'warning link-mismatch': 'Ein Link zeigt eine andere Adresse, als er führt: {host}.',
   'warning read-receipt': 'Der Absender bittet um eine Lesebestätigung. Es wird keine gesendet.',
   'warning unparsed': 'Diese Nachricht ließ sich nicht zerlegen. Ihr Quelltext ist vollständig.',

@@ -165,6 +165,7 @@ export default {
   'warning cut': 'This message was longer than the limit. What you see is its beginning.',
   'warning hidden-text': 'The message holds text that is hidden from the eye.',
   'warning link-bidi': 'A link turns its writing direction to deceive. It leads to {host}.',
+  'warning link-lookalike': 'A link leads to a name that mixes letters of different scripts and may look like another: {host}.',
   'warning link-mismatch': 'A link shows another address than it leads to: {host}.',
   'warning read-receipt': 'The sender asks for a receipt. None is sent.',
   'warning unparsed': 'This message could not be taken apart. Its source is complete.',

@@ -165,6 +165,7 @@ export default {
   'warning cut': 'Este mensaje superaba el límite. Ves su comienzo.',
   'warning hidden-text': 'El mensaje contiene texto oculto a la vista.',
   'warning link-bidi': 'Un enlace invierte su dirección de escritura para engañar. Lleva a {host}.',
+  'warning link-lookalike': 'Un enlace lleva a un nombre que mezcla letras de varias escrituras y puede parecerse a otro: {host}.',
   'warning link-mismatch': 'Un enlace muestra otra dirección que aquella a la que lleva: {host}.',
   'warning read-receipt': 'El remitente pide un acuse de lectura. No se envía ninguno.',
   'warning unparsed': 'Este mensaje no se pudo analizar. Su fuente está completa.',

@@ -165,6 +165,7 @@ export default {
   'warning cut': 'Ce message dépassait la limite. Vous en voyez le début.',
   'warning hidden-text': 'Le message contient du texte caché à l’œil.',
   'warning link-bidi': 'Un lien inverse son sens d’écriture pour tromper. Il mène à {host}.',
+  'warning link-lookalike': 'Un lien mène à un nom qui mêle des lettres de plusieurs écritures et peut ressembler à un autre : {host}.',
   'warning link-mismatch': 'Un lien montre une autre adresse que celle où il mène : {host}.',
   'warning read-receipt': 'L’expéditeur demande un accusé de lecture. Aucun n’est envoyé.',
   'warning unparsed': 'Ce message n’a pas pu être analysé. Sa source est complète.',
