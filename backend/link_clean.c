@@ -44,8 +44,8 @@ jm_link_is_unsubscribe(const jm_url_t *url, const jm_sender_t *sender)
 
 
 /*
- * Goes through the redirectors as far as they tell.  A guard that finds
- * something in a target stops there, not one that finds it in the wrapping.
+ * Goes through the redirectors as far as they tell: guards are for where this
+ * ends, not for what is wrapped around it, which may be signed itself.
  * Returns -1 if where this ends must stay as it is.
  */
 static int
@@ -58,10 +58,6 @@ jm_link_unwrap(jm_link_clean_t *link, jm_arena_t *arena)
     url = link->url;
 
     for (level = 0; level <= JM_LINK_LEVELS; level++) {
-        if (level > 0 && jm_guard_url(&url)) {
-            break;
-        }
-
         jm_redirect_find(&found, arena, &url);
 
         if (found.is == JM_REDIRECT_NONE) {
