@@ -320,6 +320,16 @@ jm_guard_query(const u_char *p, const u_char *end)
 }
 
 
+/* A capital behind a small letter or digit begins a word: "userLogin". */
+static int
+jm_guard_is_hump(u_char before, u_char c)
+{
+    return c >= 'A' && c <= 'Z'
+           && ((before >= 'a' && before <= 'z')
+               || (before >= '0' && before <= '9'));
+}
+
+
 /* Does a row begin here?  "opt-out" and "sign_in" are words, too. */
 static int
 jm_guard_word(const char *row, const u_char *p, const u_char *end)
@@ -339,7 +349,9 @@ jm_guard_word(const char *row, const u_char *p, const u_char *end)
     }
 
     return *row == '\0'
-           || (*row == '$' && (s == end || !jm_guard_is_word(*s)));
+           || (*row == '$'
+               && (s == end || !jm_guard_is_word(*s)
+                   || jm_guard_is_hump(s[-1], *s)));
 }
 
 
@@ -366,9 +378,10 @@ jm_guard_path(const u_char *p, const u_char *end)
             }
         }
 
-        while (p < end && jm_guard_is_word(*p)) {
+        do {
             p++;
-        }
+        } while (p < end && jm_guard_is_word(*p)
+                 && !jm_guard_is_hump(p[-1], *p));
     }
 
     return 0;

@@ -192,6 +192,16 @@ jm_redirect_target(jm_redirect_t *found, jm_arena_t *arena,
         return -1;
     }
 
+    /* the path of some repeats the target's host: no other is it */
+    if (row->method == IN_QUERY && group.len != 0
+        && (group.len != found->target.host.len
+            || strncasecmp((char *) group.data,
+                           (char *) found->target.host.data, group.len)
+                   != 0))
+    {
+        return -1;
+    }
+
     /* to itself is nowhere */
     return (found->target.href.len == url->href.len
             && memcmp(found->target.href.data, url->href.data, url->href.len)

@@ -38,6 +38,8 @@ static int jm_decode_https(jm_arena_t *arena, const char *arg, size_t len,
                            jm_str_t *value);
 static int jm_decode_skip2(jm_arena_t *arena, const char *arg, size_t len,
                            jm_str_t *value);
+static int jm_decode_sparkpost(jm_arena_t *arena, const char *arg, size_t len,
+                               jm_str_t *value);
 static int jm_decode_proofpoint2(jm_arena_t *arena, const char *arg,
                                  size_t len, jm_str_t *value);
 static int jm_decode_proofpoint3(jm_arena_t *arena, const char *arg,
@@ -52,6 +54,7 @@ static const jm_decode_step_t jm_decode_steps[] = {
     { "https", jm_decode_https },
     { "http", jm_decode_http },
     { "skip2", jm_decode_skip2 },
+    { "sparkpost", jm_decode_sparkpost },
     { "proofpoint2", jm_decode_proofpoint2 },
     { "proofpoint3", jm_decode_proofpoint3 },
 };
@@ -372,6 +375,37 @@ jm_decode_skip2(jm_arena_t *arena, const char *arg, size_t len,
     value->len -= 2;
 
     return 0;
+}
+
+
+/*
+ * Fields of a tag, a length and so many bytes: the one tagged "D" that holds
+ * a URL.  Of two, neither is believed.
+ */
+static int
+jm_decode_sparkpost(jm_arena_t *arena, const char *arg, size_t len,
+                    jm_str_t *value)
+{
+    size_t        n;
+    jm_str_t      url;
+    const u_char *p, *end;
+
+    n = 0;
+    memset(&url, 0, sizeof(jm_str_t));
+    end = value->data + value->len;
+
+    for (p = value->data; p + 2 + 4 < end; p++) {
+        if (p[0] == 'D' && memcmp(p + 2, "http", 4) == 0
+            && p[1] <= end - (p + 2)) {
+            url.data = (u_char *) p + 2;
+            url.len = p[1];
+            n++;
+        }
+    }
+
+    *value = url;
+
+    return (n == 1) ? 0 : -1;
 }
 
 

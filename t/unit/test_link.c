@@ -199,6 +199,12 @@ test_guards(void **state)
         { "https://a.example/opt_out/1?utm_source=x", NULL, NULL, 0 },
         { "https://a.example/Unsubscribed?utm_source=x", NULL, NULL, 0 },
         { "https://a.example/x%2Funsubscribe?utm_source=x", NULL, NULL, 0 },
+        { "https://a.example/userLogin?utm_source=x", NULL, NULL, 0 },
+        { "https://a.example/passwordReset?utm_source=x", NULL, NULL, 0 },
+        { "https://a.example/emailVerify.do?utm_source=x", NULL, NULL, 0 },
+        { "https://a.example/app/doSSO?utm_source=x", NULL, NULL, 0 },
+        { "https://a.example/newsletterOptOut?utm_source=x", NULL, NULL, 0 },
+        { "https://a.example/accountSignIn?utm_source=x", NULL, NULL, 0 },
         { "https://a.example/abmelden?utm_source=x", NULL, NULL, 0 },
         { "https://a.example/newsletter/desabonnement?utm_id=x", NULL, NULL,
           0 },
@@ -217,6 +223,10 @@ test_guards(void **state)
         /* not everything that looks a little like it */
         { "https://a.example/authors/x?utm_source=x",
           "https://a.example/authors/x", NULL, 0 },
+        { "https://a.example/p/LOGINOV-catalog?utm_source=x",
+          "https://a.example/p/LOGINOV-catalog", NULL, 0 },
+        { "https://a.example/clearlogins?utm_source=x",
+          "https://a.example/clearlogins", NULL, 0 },
         { "https://a.example/magical-places?utm_source=x",
           "https://a.example/magical-places", NULL, 0 },
         { "https://mya.example/x?codes=1&utm_source=x",
@@ -278,6 +288,22 @@ test_redirects(void **state)
           "eyJzIjoieCIsInAiOiJ7XCJ1XCI6MSxcInVybFwiOlwiaHR0cHM6XFxcL1xcXC9iLm"
           "V4YW1wbGVcXFwvcFwifSJ9",
           "https://b.example/p", "Mandrill (Mailchimp)", 0 },
+        { "https://mandrillapp.com/track/click/1/a.example?p="
+          "eyJzIjoieCIsInAiOiJ7XCJ1XCI6MSxcInVybFwiOlwiaHR0cHM6XFxcL1xcXC9iLm"
+          "V4YW1wbGVcXFwvcFwifSJ9",
+          NULL, "Mandrill (Mailchimp)", 1 },
+        { "https://link.news.example/f/a/aBc123-"
+          "_def456~~/AAQxAQA~/RgQBAgMERBdodHRwczovL2IuZXhhbXBsZS9wP2E9M"
+          "VcDc3BjQgoAAQ~",
+          "https://b.example/p?a=1", "SparkPost (Bird)", 0 },
+        { "https://link.news.example/f/a/aBc123-"
+          "_def456~~/AAQxAQA~/RgQBAgMERCtodHRwczovL2IuZXhhbXBsZS9wP2E9M"
+          "VcDc3BjQgoAAQ~",
+          NULL, "SparkPost (Bird)", 1 },
+        { "https://link.news.example/f/a/aBc123-"
+          "_def456~~/AAQxAQA~/RBdodHRwczovL2IuZXhhbXBsZS9wP2E9MUQXaHR0c"
+          "HM6Ly9iLmV4YW1wbGUvcD9hPTE~",
+          NULL, "SparkPost (Bird)", 1 },
         { "https://xyz.mjt.lu/lnk/AAAA/1/BBBB/aHR0cHM6Ly9iLmV4YW1wbGUvcA",
           "https://b.example/p", "Mailjet", 0 },
         { "https://link.news.example/click/123.456/"
