@@ -136,10 +136,6 @@ void ngx_http_junkmail_error_filter(void);
 
 extern ngx_module_t ngx_http_junkmail_module;
 
-/* junkmail_push_ping and junkmail_push_jitter where `r` arrived, in ms. */
-ngx_msec_t ngx_http_junkmail_push_ping(ngx_http_request_t *r);
-ngx_msec_t ngx_http_junkmail_push_jitter(ngx_http_request_t *r);
-
 /*
  * ngx_junkmail_cors.c: a directive that takes "off" or origins; whether a list
  * holds the request's origin, or it has none; the headers of every answer,

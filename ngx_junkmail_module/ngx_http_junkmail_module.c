@@ -769,28 +769,6 @@ ngx_http_junkmail_set_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-ngx_msec_t
-ngx_http_junkmail_push_ping(ngx_http_request_t *r)
-{
-    ngx_http_junkmail_loc_conf_t *jlcf;
-
-    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
-
-    return jlcf->push_ping;
-}
-
-
-ngx_msec_t
-ngx_http_junkmail_push_jitter(ngx_http_request_t *r)
-{
-    ngx_http_junkmail_loc_conf_t *jlcf;
-
-    jlcf = ngx_http_get_module_loc_conf(r, ngx_http_junkmail_module);
-
-    return jlcf->push_jitter;
-}
-
-
 static ngx_int_t
 ngx_http_junkmail_postconfiguration(ngx_conf_t *cf)
 {

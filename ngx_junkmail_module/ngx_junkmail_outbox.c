@@ -27,6 +27,9 @@ struct ngx_junkmail_outbox_item_s {
 };
 
 
+static ngx_uint_t ngx_junkmail_outbox_pieces(ngx_junkmail_outbox_t *box,
+                                             ngx_junkmail_event_t  *e,
+                                             ngx_str_t            **piece);
 static void ngx_junkmail_outbox_sent(ngx_junkmail_outbox_t *box, size_t n);
 static void ngx_junkmail_outbox_remove(ngx_junkmail_outbox_t       *box,
                                        ngx_junkmail_outbox_item_t **item);
@@ -56,7 +59,7 @@ ngx_junkmail_outbox_add(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e)
 
     box->last = item;
     box->events++;
-    box->bytes += e->frame.len;
+    box->bytes += (uint32_t) e->frame.len;
 
     if (e->id.len != 0) {
         ngx_junkmail_count(NGX_JUNKMAIL_COUNT_PUSH_EVENTS);
@@ -90,6 +93,23 @@ ngx_junkmail_outbox_give(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e)
 
 
 ngx_int_t
+ngx_junkmail_outbox_text(ngx_junkmail_outbox_t *box, const char *text)
+{
+    size_t                len;
+    ngx_junkmail_event_t *e;
+
+    len = ngx_strlen(text);
+    e = ngx_junkmail_event_alloc(len, 0);
+
+    if (e != NULL) {
+        ngx_memcpy(e->frame.data, text, len);
+    }
+
+    return ngx_junkmail_outbox_give(box, e);
+}
+
+
+ngx_int_t
 ngx_junkmail_outbox_offer(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e,
                           ngx_uint_t live)
 {
@@ -117,7 +137,8 @@ ngx_junkmail_outbox_flush(ngx_junkmail_outbox_t *box)
     off_t                       sent;
     size_t                      skip;
     ngx_buf_t                   bufs[NGX_JUNKMAIL_OUTBOX_CHAIN], *b;
-    ngx_uint_t                  n;
+    ngx_str_t                  *piece;
+    ngx_uint_t                  n, left;
     ngx_chain_t                 chain[NGX_JUNKMAIL_OUTBOX_CHAIN];
     ngx_connection_t           *c;
     ngx_junkmail_outbox_item_t *item;
@@ -130,23 +151,36 @@ ngx_junkmail_outbox_flush(ngx_junkmail_outbox_t *box)
             return NGX_AGAIN;
         }
 
+        n = 0;
         skip = box->sent;
-        item = box->first;
 
-        for (n = 0; item != NULL && n < NGX_JUNKMAIL_OUTBOX_CHAIN; n++) {
-            b = &bufs[n];
+        for (item = box->first;
+             item != NULL && n + 1 < NGX_JUNKMAIL_OUTBOX_CHAIN;
+             item = item->next)
+        {
+            left = ngx_junkmail_outbox_pieces(box, item->event, &piece);
 
-            ngx_memzero(b, sizeof(ngx_buf_t));
+            for (/* void */; left != 0; left--, piece++) {
 
-            b->pos = item->event->frame.data + skip;
-            b->last = item->event->frame.data + item->event->frame.len;
-            b->memory = 1;
+                if (skip >= piece->len) {
+                    skip -= piece->len;
+                    continue;
+                }
 
-            chain[n].buf = b;
-            chain[n].next = &chain[n + 1];
+                b = &bufs[n];
 
-            skip = 0;
-            item = item->next;
+                ngx_memzero(b, sizeof(ngx_buf_t));
+
+                b->pos = piece->data + skip;
+                b->last = piece->data + piece->len;
+                b->memory = 1;
+
+                chain[n].buf = b;
+                chain[n].next = &chain[n + 1];
+
+                skip = 0;
+                n++;
+            }
         }
 
         chain[n - 1].next = NULL;
@@ -168,24 +202,50 @@ ngx_junkmail_outbox_flush(ngx_junkmail_outbox_t *box)
 }
 
 
+/* What is sent of an event, one or two pieces of its memory. */
+
+static ngx_uint_t
+ngx_junkmail_outbox_pieces(ngx_junkmail_outbox_t *box, ngx_junkmail_event_t *e,
+                           ngx_str_t **piece)
+{
+    if (box->sse) {
+        *piece = e->sse;
+        return 2;
+    }
+
+    *piece = &e->frame;
+    return 1;
+}
+
+
 static void
 ngx_junkmail_outbox_sent(ngx_junkmail_outbox_t *box, size_t n)
 {
-    size_t left;
+    size_t     len;
+    ngx_str_t *piece;
+    ngx_uint_t left;
+
+    n += box->sent;
 
     while (box->first != NULL) {
-        left = box->first->event->frame.len - box->sent;
 
-        if (n < left) {
-            box->sent += n;
-            return;
+        len = 0;
+        left = ngx_junkmail_outbox_pieces(box, box->first->event, &piece);
+
+        while (left-- != 0) {
+            len += piece++->len;
         }
 
-        n -= left;
-        box->sent = 0;
+        if (n < len) {
+            break;
+        }
+
+        n -= len;
 
         ngx_junkmail_outbox_remove(box, &box->first);
     }
+
+    box->sent = (uint32_t) n;
 }
 
 
@@ -264,7 +324,7 @@ ngx_junkmail_outbox_remove(ngx_junkmail_outbox_t       *box,
     *item = gone->next;
 
     box->events--;
-    box->bytes -= gone->event->frame.len;
+    box->bytes -= (uint32_t) gone->event->frame.len;
 
     ngx_junkmail_event_free(gone->event);
     ngx_free(gone);

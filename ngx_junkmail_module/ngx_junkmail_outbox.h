@@ -1,7 +1,7 @@
 /*
- * What a connection has yet to send: references to events, in order.  Used by
- * ngx_junkmail_websocket.c, which has it write the frames, and by
- * ngx_junkmail_sse.c, which gives the events to nginx's filters itself.
+ * What a connection has yet to send: references to events, in order.  Filled
+ * by ngx_junkmail_subscriber.c and those whose it is; ngx_junkmail_peer.c has
+ * it write, ngx_junkmail_sse.c gives the events to nginx's filters itself.
  */
 
 #ifndef _NGX_JUNKMAIL_OUTBOX_H_INCLUDED_
@@ -14,14 +14,15 @@
 
 typedef struct ngx_junkmail_outbox_item_s ngx_junkmail_outbox_item_t;
 
-/* Zeroed, but for `connection`, by its owner. */
+/* Zeroed, but for `connection` and `sse`, by its owner. */
 typedef struct {
     ngx_connection_t           *connection;
     ngx_junkmail_outbox_item_t *first;
     ngx_junkmail_outbox_item_t *last;
-    size_t                      sent;  /* bytes of the first */
-    size_t                      bytes; /* of all, sent or not */
-    ngx_uint_t                  events;
+    uint32_t                    sent;  /* bytes of the first */
+    uint32_t                    bytes; /* of all, sent or not */
+    unsigned                    events : 31;
+    unsigned                    sse : 1; /* no frames of a WebSocket */
 } ngx_junkmail_outbox_t;
 
 /*
@@ -34,6 +35,10 @@ ngx_int_t ngx_junkmail_outbox_add(ngx_junkmail_outbox_t *box,
 /* The same, but the maker's reference goes to the outbox; NULL: NGX_ERROR. */
 ngx_int_t ngx_junkmail_outbox_give(ngx_junkmail_outbox_t *box,
                                    ngx_junkmail_event_t  *e);
+
+/* The same with a text that goes out as it is, whatever the way. */
+ngx_int_t ngx_junkmail_outbox_text(ngx_junkmail_outbox_t *box,
+                                   const char            *text);
 
 /*
  * As the first for an event of the log, of which only so many may wait:

@@ -26,8 +26,6 @@
 #define NGX_JUNKMAIL_PUSH_BEARER "bearer."
 #define NGX_JUNKMAIL_PUSH_STREAM "text/event-stream"
 
-#define NGX_JUNKMAIL_PUSH_UNSENT (32 * 1024) /* bytes in the kernel */
-
 
 /* The headers of a handshake, as far as nginx does not know them. */
 typedef struct {
@@ -95,9 +93,6 @@ static void ngx_junkmail_push_answer(void *data, redisReply *reply);
 static ngx_int_t ngx_junkmail_push_opened(ngx_junkmail_push_t *p,
                                           redisReply          *reply,
                                           const char         **error);
-
-static ngx_junkmail_event_t *ngx_junkmail_push_accept(ngx_http_request_t  *r,
-                                                      ngx_junkmail_push_t *p);
 
 
 static const ngx_junkmail_push_header_t ngx_junkmail_push_headers[] = {
@@ -594,7 +589,6 @@ ngx_junkmail_push_answer(void *data, redisReply *reply)
 
     ngx_int_t                rc;
     const char              *error;
-    ngx_junkmail_event_t    *answer;
     ngx_junkmail_push_t     *p;
     ngx_junkmail_rate_t      rate;
     ngx_http_junkmail_ctx_t *ctx;
@@ -624,24 +618,19 @@ ngx_junkmail_push_answer(void *data, redisReply *reply)
         return;
     }
 
-    if (p->sse) {
-        ngx_junkmail_sse_start(r, p);
+    rc = p->sse ? ngx_junkmail_sse_start(r, p)
+                : ngx_junkmail_websocket_start(r, p);
+
+    if (rc == NGX_OK) {
         return;
     }
 
-    answer = ngx_junkmail_push_accept(r, p);
+    ngx_junkmail_push_leave_places(p->place);
 
-    if (answer != NULL) {
-        p->answer = answer;
-        rc = ngx_junkmail_websocket_start(r, p);
-        ngx_junkmail_event_free(answer);
+    if (r->header_sent) {
+        ngx_http_junkmail_finish(r, NGX_ERROR);
 
     } else {
-        rc = NGX_ERROR;
-    }
-
-    if (rc != NGX_OK) {
-        ngx_junkmail_push_leave_places(p->place);
         ngx_http_junkmail_fail(r, "INTERNAL");
     }
 }
@@ -750,197 +739,4 @@ ngx_junkmail_push_leave_places(uint32_t *place)
     for (i = 0; i < NGX_JUNKMAIL_PUSH_PLACES; i++) {
         ngx_junkmail_place_release(place[i]);
     }
-}
-
-
-/* What WebSocket and SSE share. */
-
-
-ngx_int_t
-ngx_junkmail_filter_make(ngx_pool_t *pool, ngx_array_t *addresses,
-                         ngx_junkmail_filter_t *f)
-{
-    ngx_str_t *id;
-    ngx_uint_t i;
-
-    f->n = addresses->nelts;
-
-    if (f->n == 0) {
-        return NGX_OK;
-    }
-
-    f->ids = ngx_pnalloc(pool, f->n * JM_UUID_LEN);
-    if (f->ids == NULL) {
-        return NGX_ERROR;
-    }
-
-    id = addresses->elts;
-
-    for (i = 0; i < f->n; i++) {
-        ngx_memcpy(f->ids + i * JM_UUID_LEN, id[i].data, JM_UUID_LEN);
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_junkmail_filter_match(ngx_junkmail_filter_t *f, ngx_junkmail_event_t *e)
-{
-    ngx_uint_t i;
-
-    if (f->n == 0 || e->address.len != JM_UUID_LEN) {
-        return 1;
-    }
-
-    for (i = 0; i < f->n; i++) {
-        if (ngx_memcmp(f->ids + i * JM_UUID_LEN, e->address.data, JM_UUID_LEN)
-            == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/*
- * What waits for a slow reader waits with us, where it is counted and shared,
- * and not in megabytes of the kernel's, where a ping would stand behind it.
- */
-
-ngx_int_t
-ngx_junkmail_push_tune(ngx_http_request_t *r)
-{
-    int                       unsent;
-    ngx_connection_t         *c;
-    ngx_http_core_loc_conf_t *clcf;
-
-    c = r->connection;
-
-#if (NGX_HTTP_SSL)
-    if (c->ssl) {
-        ngx_ssl_free_buffer(c);
-        c->ssl->buffer = 0;
-    }
-#endif
-
-    if (c->sockaddr->sa_family == AF_UNIX) {
-        return NGX_OK;
-    }
-
-    unsent = NGX_JUNKMAIL_PUSH_UNSENT;
-
-    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
-                   (const void *) &unsent, sizeof(int))
-        == -1)
-    {
-        ngx_connection_error(c, ngx_socket_errno,
-                             "setsockopt(TCP_NOTSENT_LOWAT) failed");
-        return NGX_ERROR;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    return clcf->tcp_nodelay ? ngx_tcp_nodelay(c) : NGX_OK;
-}
-
-
-/* The upgrade. */
-
-
-/* RFC 6455, 4.2.2, item 5: what says yes, ready to be sent. */
-
-static ngx_junkmail_event_t *
-ngx_junkmail_push_accept(ngx_http_request_t *r, ngx_junkmail_push_t *p)
-{
-    u_char                  *last;
-    u_char                   accept[JM_WS_ACCEPT_LEN];
-    ngx_junkmail_rate_t     *rate;
-    ngx_junkmail_event_t    *e;
-    ngx_http_junkmail_ctx_t *ctx;
-
-    static const char answer[] = "HTTP/1.1 101 Switching Protocols" CRLF
-                                 "Upgrade: websocket" CRLF
-                                 "Connection: Upgrade" CRLF
-                                 "Sec-WebSocket-Accept: %*s" CRLF;
-    static const char                                         protocol[] =
-        "Sec-WebSocket-Protocol: " NGX_JUNKMAIL_PUSH_PROTOCOL CRLF;
-    static const char limits[] = "X-RateLimit-Limit: %ui" CRLF
-                                 "X-RateLimit-Remaining: %ui" CRLF
-                                 "X-RateLimit-Reset: %T" CRLF;
-
-    e = ngx_junkmail_event_alloc(sizeof(answer) + JM_WS_ACCEPT_LEN
-                                     + sizeof(protocol) + sizeof(limits)
-                                     + 3 * NGX_INT64_LEN + sizeof(CRLF),
-                                 0);
-    if (e == NULL) {
-        return NULL;
-    }
-
-    jm_ws_accept((jm_str_t){ p->key.data, p->key.len }, accept);
-
-    last = ngx_sprintf(e->frame.data, answer, (size_t) JM_WS_ACCEPT_LEN,
-                       accept);
-
-    if (p->protocol) {
-        last = ngx_cpymem(last, protocol, sizeof(protocol) - 1);
-    }
-
-    ctx = ngx_http_junkmail_get_ctx(r);
-
-    if (ctx->rated) {
-        rate = &ctx->rate;
-        last = ngx_sprintf(last, limits, rate->limit, rate->remaining,
-                           rate->reset);
-    }
-
-    last = ngx_cpymem(last, CRLF, sizeof(CRLF) - 1);
-
-    e->frame.len = last - e->frame.data;
-
-    return e;
-}
-
-
-/*
- * The request is logged and freed, and the buffers of its header as well, as
- * after the last request of a keep-alive connection.
- */
-
-void
-ngx_junkmail_push_release(ngx_http_request_t *r)
-{
-    ngx_buf_t             *b;
-    ngx_uint_t             i;
-    ngx_chain_t           *cl, *next, **lists[2];
-    ngx_connection_t      *c;
-    ngx_http_connection_t *hc;
-
-    c = r->connection;
-    hc = r->http_connection;
-
-    ngx_http_free_request(r, 0);
-
-    b = c->buffer;
-
-    if (ngx_pfree(c->pool, b->start) == NGX_OK) {
-        b->pos = NULL;
-    }
-
-    lists[0] = &hc->free;
-    lists[1] = &hc->busy;
-
-    for (i = 0; i < 2; i++) {
-        for (cl = *lists[i]; cl != NULL; cl = next) {
-            next = cl->next;
-
-            ngx_pfree(c->pool, cl->buf->start);
-            ngx_free_chain(c->pool, cl);
-        }
-
-        *lists[i] = NULL;
-    }
-
-    hc->nbusy = 0;
 }

@@ -1,14 +1,19 @@
 /*
  * Server-sent events: an account's events as a response that does not end
- * (WHATWG HTML, "Server-sent events").  It begins as a request that
- * ngx_junkmail_push.c has let in and stays one, over HTTP/1.1 and HTTP/2
- * alike: nginx's filters frame it, and its ways notice a client that leaves.
+ * (WHATWG HTML, "Server-sent events"), begun by a request that
+ * ngx_junkmail_push.c has let in.
  *
- * The record lives in r->pool, whose cleanup ends it all.  What the hub gives
- * waits in an outbox and is written from the request's write handler, which is
- * also where the stream ends, so that nothing is finalised on the stack of the
- * hub or of Redis.  A few events at a time are with the filters, which refer
- * to the shared text; they leave the outbox when the last byte has been sent.
+ * Over HTTP/1 the header is nginx's; then the request goes and the connection
+ * is ngx_junkmail_peer.c's.  The body ends with the connection: chunks would
+ * have to be made here, and for HTTP/1.0 unmade, to tell a client that will
+ * come back anyway whether it was we who ended.
+ *
+ * Over HTTP/2 the request stays, since the connection is not its alone: nginx
+ * frames the body and notices a client that leaves.  The record lives in
+ * r->pool, whose cleanup ends it all.  What waits in the outbox is written
+ * from the request's write handler, which is also where the stream ends.  A
+ * few events at a time are with the filters, which refer to the shared text;
+ * they leave the outbox when the last byte has been sent.
  *
  * Each stream has a timer that is always set: a worker that is told to leave
  * waits for it.  It means silence (a comment is due) or, once the worker
@@ -21,44 +26,41 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include "jm_ws.h"
+
 #include "ngx_http_junkmail.h"
-#include "ngx_junkmail_hub.h"
-#include "ngx_junkmail_outbox.h"
+#include "ngx_junkmail_peer.h"
 #include "ngx_junkmail_push.h"
 
 
 #define NGX_JUNKMAIL_SSE_BATCH 8   /* events that are with the filters */
 #define NGX_JUNKMAIL_SSE_TICK  500 /* ms */
 
-#define NGX_JUNKMAIL_SSE_RETRY   "retry: 2000\n\n" /* ms */
 #define NGX_JUNKMAIL_SSE_COMMENT ":\n\n"
 
 
+/* A stream of HTTP/2. */
 typedef struct {
-    ngx_http_request_t     *request;
-    ngx_queue_t             queue; /* of the worker's streams */
-    ngx_junkmail_listener_t listener;
-    ngx_junkmail_outbox_t   out;
-    ngx_junkmail_filter_t   filter;
-    ngx_event_t             event;
-    ngx_msec_t              ping;
-    ngx_msec_t              jitter;
-    ngx_chain_t            *free;
-    ngx_chain_t            *busy;         /* with the filters */
-    ngx_uint_t              sending;      /* events of it */
-    off_t                   sent;         /* when the timer was last set */
-    unsigned                draining : 1; /* the worker leaves */
-    unsigned                ending : 1;   /* no more is to be said */
-    unsigned                broken : 1;   /* and no end either */
-    uint32_t                place[NGX_JUNKMAIL_PUSH_PLACES];
+    ngx_junkmail_subscriber_t sub;
+    ngx_http_request_t       *request;
+    ngx_queue_t               queue; /* of the worker's streams */
+    ngx_event_t               event;
+    ngx_chain_t              *free;
+    ngx_chain_t              *busy;         /* with the filters */
+    ngx_uint_t                sending;      /* events of it */
+    off_t                     sent;         /* when the timer was last set */
+    unsigned                  draining : 1; /* the worker leaves */
 } ngx_junkmail_sse_t;
 
 
-static ngx_junkmail_sse_t *ngx_junkmail_sse_create(ngx_http_request_t  *r,
-                                                   ngx_junkmail_push_t *p);
-static ngx_int_t           ngx_junkmail_sse_greet(ngx_junkmail_sse_t  *s,
-                                                  ngx_junkmail_push_t *p);
-static void                ngx_junkmail_sse_cleanup(void *data);
+static ngx_int_t             ngx_junkmail_sse_connection(ngx_http_request_t  *r,
+                                                         ngx_junkmail_push_t *p);
+static ngx_junkmail_event_t *ngx_junkmail_sse_unsent(ngx_http_request_t *r);
+static ngx_int_t             ngx_junkmail_sse_comment(ngx_junkmail_peer_t *p);
+
+static ngx_int_t ngx_junkmail_sse_stream(ngx_http_request_t  *r,
+                                         ngx_junkmail_push_t *p);
+static void      ngx_junkmail_sse_cleanup(void *data);
 
 static void ngx_junkmail_sse_write_handler(ngx_http_request_t *r);
 static void ngx_junkmail_sse_timeout(ngx_event_t *ev);
@@ -66,20 +68,13 @@ static void ngx_junkmail_sse_drain(ngx_junkmail_sse_t *s);
 static void ngx_junkmail_sse_enlist(ngx_junkmail_sse_t *s);
 static void ngx_junkmail_sse_tick(ngx_event_t *ev);
 
-static ngx_int_t ngx_junkmail_sse_event(ngx_junkmail_listener_t *l,
-                                        ngx_junkmail_event_t    *e);
-static void      ngx_junkmail_sse_reset(ngx_junkmail_listener_t *l,
-                                        ngx_str_t               *newest);
-static void      ngx_junkmail_sse_gone(ngx_junkmail_listener_t *l);
-
-static ngx_int_t ngx_junkmail_sse_say(ngx_junkmail_sse_t *s, const char *text);
 static ngx_int_t ngx_junkmail_sse_flush(ngx_junkmail_sse_t *s);
 static ngx_int_t ngx_junkmail_sse_batch(ngx_junkmail_sse_t *s,
                                         ngx_chain_t       **out);
 
 
-static const ngx_junkmail_listener_ops_t ngx_junkmail_sse_ops = {
-    ngx_junkmail_sse_event, ngx_junkmail_sse_reset, ngx_junkmail_sse_gone
+static const ngx_junkmail_peer_ops_t ngx_junkmail_sse_ops = {
+    "event stream", NULL, ngx_junkmail_sse_comment, NULL
 };
 
 static struct {
@@ -89,119 +84,11 @@ static struct {
 } ngx_junkmail_sse;
 
 
-/* The beginning. */
-
-
-void
+ngx_int_t
 ngx_junkmail_sse_start(ngx_http_request_t *r, ngx_junkmail_push_t *p)
 {
-    ngx_int_t                rc;
-    ngx_junkmail_sse_t      *s;
-    ngx_http_junkmail_ctx_t *ctx;
-
-    ctx = ngx_http_junkmail_get_ctx(r);
-
-    s = ngx_junkmail_sse_create(r, p);
-    if (s == NULL) {
-        ngx_junkmail_push_leave_places(p->place);
-        ngx_http_junkmail_fail(r, "INTERNAL");
-        return;
-    }
-
-    ctx->data = s;
-
-    /* On HTTP/2 the connection is not the stream's alone. */
-
-    if (r->stream == NULL) {
-        r->keepalive = 0;
-
-        if (ngx_junkmail_push_tune(r) != NGX_OK) {
-            ngx_http_junkmail_fail(r, "INTERNAL");
-            return;
-        }
-    }
-
-    rc = ngx_junkmail_sse_head(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        ngx_http_junkmail_finish(r, rc);
-        return;
-    }
-
-    if (ngx_junkmail_sse_greet(s, p) != NGX_OK
-        || ngx_junkmail_hub_join(&s->listener, &ctx->account, &ctx->keyhash,
-                                 p->reset ? &p->newest : &p->start)
-               != NGX_OK)
-    {
-        ngx_http_junkmail_finish(r, NGX_ERROR);
-        return;
-    }
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_junkmail_sse_write_handler;
-
-    ngx_add_timer(&s->event, s->ping);
-
-    if (ngx_exiting) {
-        ngx_junkmail_sse_drain(s);
-    }
-}
-
-
-static ngx_junkmail_sse_t *
-ngx_junkmail_sse_create(ngx_http_request_t *r, ngx_junkmail_push_t *p)
-{
-    ngx_junkmail_sse_t *s;
-    ngx_pool_cleanup_t *cln;
-
-    s = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_sse_t));
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-
-    if (s == NULL || cln == NULL
-        || ngx_junkmail_filter_make(r->pool, &p->addresses, &s->filter)
-               != NGX_OK)
-    {
-        return NULL;
-    }
-
-    s->request = r;
-    s->out.connection = r->connection;
-    s->listener.ops = &ngx_junkmail_sse_ops;
-    s->listener.data = s;
-    s->ping = ngx_http_junkmail_push_ping(r);
-    s->jitter = ngx_http_junkmail_push_jitter(r);
-    s->event.handler = ngx_junkmail_sse_timeout;
-    s->event.data = s;
-    s->event.log = r->connection->log;
-
-    ngx_memcpy(s->place, p->place, sizeof(p->place));
-
-    ngx_junkmail_sse_enlist(s);
-
-    cln->handler = ngx_junkmail_sse_cleanup;
-    cln->data = s;
-
-    return s;
-}
-
-
-static ngx_int_t
-ngx_junkmail_sse_greet(ngx_junkmail_sse_t *s, ngx_junkmail_push_t *p)
-{
-    if (ngx_junkmail_sse_say(s, NGX_JUNKMAIL_SSE_RETRY) != NGX_OK
-        || ngx_junkmail_outbox_give(
-               &s->out, ngx_junkmail_event_hello(&p->start, s->ping))
-               != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (p->reset) {
-        return ngx_junkmail_outbox_give(&s->out,
-                                        ngx_junkmail_event_reset(&p->newest));
-    }
-
-    return NGX_OK;
+    return r->stream == NULL ? ngx_junkmail_sse_connection(r, p)
+                             : ngx_junkmail_sse_stream(r, p);
 }
 
 
@@ -235,6 +122,142 @@ ngx_junkmail_sse_head(ngx_http_request_t *r)
 }
 
 
+/* HTTP/1. */
+
+
+static ngx_int_t
+ngx_junkmail_sse_connection(ngx_http_request_t *r, ngx_junkmail_push_t *p)
+{
+    ngx_int_t             rc;
+    ngx_junkmail_peer_t  *peer;
+    ngx_junkmail_event_t *header;
+
+    peer = ngx_calloc(sizeof(ngx_junkmail_peer_t), r->connection->log);
+    if (peer == NULL) {
+        return NGX_ERROR;
+    }
+
+    peer->ops = &ngx_junkmail_sse_ops;
+
+    /* To HTTP/1.0 nginx sends no chunks. */
+
+    r->keepalive = 0;
+    r->http_version = NGX_HTTP_VERSION_10;
+
+    header = NULL;
+    rc = ngx_junkmail_sse_head(r);
+
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
+        header = ngx_junkmail_sse_unsent(r);
+    }
+
+    rc = header == NULL ? NGX_ERROR
+                        : ngx_junkmail_peer_start(peer, r, p, header);
+
+    if (header != NULL) {
+        ngx_junkmail_event_free(header);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_free(peer);
+    }
+
+    return rc;
+}
+
+
+/* The header, as far as nginx keeps it back, is for us to send. */
+
+static ngx_junkmail_event_t *
+ngx_junkmail_sse_unsent(ngx_http_request_t *r)
+{
+    size_t                len;
+    u_char               *last;
+    ngx_chain_t          *cl;
+    ngx_junkmail_event_t *e;
+
+    len = 0;
+
+    for (cl = r->out; cl != NULL; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    e = ngx_junkmail_event_alloc(len, 0);
+    if (e == NULL) {
+        return NULL;
+    }
+
+    last = e->frame.data;
+
+    for (cl = r->out; cl != NULL; cl = cl->next) {
+        last = ngx_cpymem(last, cl->buf->pos, ngx_buf_size(cl->buf));
+    }
+
+    r->out = NULL;
+
+    return e;
+}
+
+
+static ngx_int_t
+ngx_junkmail_sse_comment(ngx_junkmail_peer_t *p)
+{
+    return ngx_junkmail_outbox_text(&p->sub.out, NGX_JUNKMAIL_SSE_COMMENT);
+}
+
+
+/* HTTP/2. */
+
+
+static ngx_int_t
+ngx_junkmail_sse_stream(ngx_http_request_t *r, ngx_junkmail_push_t *p)
+{
+    ngx_int_t                rc;
+    ngx_junkmail_sse_t      *s;
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_junkmail_ctx_t *ctx;
+
+    s = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_sse_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (s == NULL || cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_junkmail_sse_head(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK
+        || ngx_junkmail_subscriber_start(&s->sub, r, p, NULL) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx = ngx_http_junkmail_get_ctx(r);
+    ctx->data = s;
+
+    s->request = r;
+    s->event.handler = ngx_junkmail_sse_timeout;
+    s->event.data = s;
+    s->event.log = r->connection->log;
+
+    ngx_junkmail_sse_enlist(s);
+
+    cln->handler = ngx_junkmail_sse_cleanup;
+    cln->data = s;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_junkmail_sse_write_handler;
+
+    ngx_add_timer(&s->event, s->sub.conf->push_ping);
+
+    if (ngx_exiting) {
+        ngx_junkmail_sse_drain(s);
+    }
+
+    return NGX_OK;
+}
+
+
 /* The stream is over, in whichever way. */
 
 static void
@@ -248,13 +271,8 @@ ngx_junkmail_sse_cleanup(void *data)
 
     ngx_queue_remove(&s->queue);
 
-    ngx_junkmail_hub_leave(&s->listener);
-    ngx_junkmail_outbox_clear(&s->out);
-    ngx_junkmail_push_leave_places(s->place);
+    ngx_junkmail_subscriber_end(&s->sub);
 }
-
-
-/* Events of nginx. */
 
 
 static void
@@ -267,16 +285,16 @@ ngx_junkmail_sse_write_handler(ngx_http_request_t *r)
     ctx = ngx_http_junkmail_get_ctx(r);
     s = ctx->data;
 
-    if (s->broken) {
+    if (s->sub.over == JM_WS_TRY_LATER) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
 
     /* What is with the filters still goes out; nginx waits for it. */
 
-    if (s->ending) {
+    if (s->sub.over) {
         ngx_del_timer(&s->event);
-        ngx_junkmail_hub_leave(&s->listener);
+        ngx_junkmail_hub_leave(&s->sub.listener);
         ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
         return;
     }
@@ -291,7 +309,7 @@ ngx_junkmail_sse_write_handler(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK) {
-        ngx_junkmail_hub_resume(&s->listener);
+        ngx_junkmail_hub_resume(&s->sub.listener);
     }
 }
 
@@ -306,19 +324,21 @@ ngx_junkmail_sse_timeout(ngx_event_t *ev)
     c = s->request->connection;
 
     if (s->draining) {
-        s->ending = 1;
+        s->sub.over = JM_WS_GOING_AWAY;
 
     } else if (s->busy == NULL) {
-        s->broken = ngx_junkmail_sse_say(s, NGX_JUNKMAIL_SSE_COMMENT)
-                    != NGX_OK;
+        if (ngx_junkmail_outbox_text(&s->sub.out, NGX_JUNKMAIL_SSE_COMMENT)
+            != NGX_OK) {
+            s->sub.over = JM_WS_TRY_LATER;
+        }
 
     } else if (s->sent == c->sent) {
-        s->broken = 1; /* nothing has gone out all the time */
+        s->sub.over = JM_WS_TRY_LATER; /* nothing has gone out all the time */
     }
 
     s->sent = c->sent;
 
-    ngx_add_timer(ev, s->ping);
+    ngx_add_timer(ev, s->sub.conf->push_ping);
     ngx_post_event(c->write, &ngx_posted_events);
 }
 
@@ -332,7 +352,8 @@ ngx_junkmail_sse_drain(ngx_junkmail_sse_t *s)
 {
     if (!s->draining) {
         s->draining = 1;
-        ngx_add_timer(&s->event, (ngx_msec_t) ngx_random() % (s->jitter + 1));
+        ngx_add_timer(&s->event, (ngx_msec_t) ngx_random()
+                                     % (s->sub.conf->push_jitter + 1));
     }
 }
 
@@ -392,79 +413,6 @@ ngx_junkmail_sse_tick(ngx_event_t *ev)
 }
 
 
-/* What the hub says. */
-
-
-static ngx_int_t
-ngx_junkmail_sse_event(ngx_junkmail_listener_t *l, ngx_junkmail_event_t *e)
-{
-    ngx_junkmail_sse_t *s = l->data;
-
-    ngx_int_t rc;
-
-    if (s->ending || s->broken || !ngx_junkmail_filter_match(&s->filter, e)) {
-        return NGX_OK;
-    }
-
-    rc = ngx_junkmail_outbox_offer(&s->out, e, l->reader.live);
-
-    if (rc != NGX_BUSY) {
-        return rc;
-    }
-
-    s->broken = 1;
-    ngx_post_event(s->request->connection->write, &ngx_posted_events);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_junkmail_sse_reset(ngx_junkmail_listener_t *l, ngx_str_t *newest)
-{
-    ngx_junkmail_sse_t *s = l->data;
-
-    if (ngx_junkmail_outbox_give(&s->out, ngx_junkmail_event_reset(newest))
-        != NGX_OK)
-    {
-        s->broken = 1;
-        ngx_post_event(s->request->connection->write, &ngx_posted_events);
-    }
-}
-
-
-static void
-ngx_junkmail_sse_gone(ngx_junkmail_listener_t *l)
-{
-    ngx_junkmail_sse_t *s = l->data;
-
-    s->ending = 1;
-    ngx_post_event(s->request->connection->write, &ngx_posted_events);
-}
-
-
-/* Output. */
-
-
-/* A line of our own. */
-
-static ngx_int_t
-ngx_junkmail_sse_say(ngx_junkmail_sse_t *s, const char *text)
-{
-    size_t                len;
-    ngx_junkmail_event_t *e;
-
-    len = ngx_strlen(text);
-    e = ngx_junkmail_event_alloc(len, 0);
-
-    if (e != NULL) {
-        ngx_memcpy(e->frame.data, text, len);
-    }
-
-    return ngx_junkmail_outbox_give(&s->out, e);
-}
-
-
 /* NGX_AGAIN: the client takes no more for now. */
 
 static ngx_int_t
@@ -477,7 +425,7 @@ ngx_junkmail_sse_flush(ngx_junkmail_sse_t *s)
     r = s->request;
     out = NULL;
 
-    while (s->busy != NULL || s->out.first != NULL) {
+    while (s->busy != NULL || s->sub.out.first != NULL) {
 
         if (s->busy == NULL && ngx_junkmail_sse_batch(s, &out) != NGX_OK) {
             return NGX_ERROR;
@@ -496,11 +444,11 @@ ngx_junkmail_sse_flush(ngx_junkmail_sse_t *s)
             return NGX_AGAIN;
         }
 
-        ngx_junkmail_outbox_shift(&s->out, s->sending);
+        ngx_junkmail_outbox_shift(&s->sub.out, s->sending);
         s->sending = 0;
 
         if (!s->draining) {
-            ngx_add_timer(&s->event, s->ping);
+            ngx_add_timer(&s->event, s->sub.conf->push_ping);
         }
     }
 
@@ -519,7 +467,7 @@ ngx_junkmail_sse_batch(ngx_junkmail_sse_t *s, ngx_chain_t **out)
     last = out;
     cl = NULL;
 
-    s->sending = ngx_junkmail_outbox_peek(&s->out, events,
+    s->sending = ngx_junkmail_outbox_peek(&s->sub.out, events,
                                           NGX_JUNKMAIL_SSE_BATCH);
 
     for (i = 0; i < s->sending; i++) {

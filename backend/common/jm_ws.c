@@ -23,7 +23,7 @@ static int           jm_ws_utf8(jm_ws_t *ws, const u_char *p, size_t len);
 
 
 void
-jm_ws_init(jm_ws_t *ws, size_t max)
+jm_ws_init(jm_ws_t *ws, uint32_t max)
 {
     memset(ws, 0, sizeof(jm_ws_t));
 
@@ -51,7 +51,7 @@ jm_ws_read(jm_ws_t *ws, jm_str_t *in, jm_ws_frame_t *out)
             return JM_WS_MORE;
         }
 
-        ws->head[ws->have++] = *in->data++;
+        ws->bytes[ws->have++] = *in->data++;
         in->len--;
 
         code = 0;
@@ -101,19 +101,19 @@ jm_ws_first_bytes(jm_ws_t *ws)
 {
     unsigned len;
 
-    ws->fin = ws->head[0] >> 7;
-    ws->opcode = ws->head[0] & 0x0f;
-    len = ws->head[1] & 0x7f;
+    ws->fin = ws->bytes[0] >> 7;
+    ws->opcode = ws->bytes[0] & 0x0f;
+    len = ws->bytes[1] & 0x7f;
 
     /* RFC 6455, 5.2: RSV MUST be 0 unless an extension is negotiated. */
 
-    if (ws->head[0] & 0x70) {
+    if (ws->bytes[0] & 0x70) {
         return JM_WS_PROTOCOL;
     }
 
     /* RFC 6455, 5.1: a server MUST close upon a frame that is not masked. */
 
-    if ((ws->head[1] & 0x80) == 0) {
+    if ((ws->bytes[1] & 0x80) == 0) {
         return JM_WS_PROTOCOL;
     }
 
@@ -164,13 +164,13 @@ jm_ws_whole_header(jm_ws_t *ws)
     u_char  *p, *mask;
     uint64_t len;
 
-    mask = ws->head + ws->need - 4;
-    len = ws->head[1] & 0x7f;
+    mask = ws->bytes + ws->need - 4;
+    len = ws->bytes[1] & 0x7f;
 
     if (len > 125) {
         len = 0;
 
-        for (p = ws->head + 2; p < mask; p++) {
+        for (p = ws->bytes + 2; p < mask; p++) {
             len = len << 8 | *p;
         }
 
@@ -183,7 +183,7 @@ jm_ws_whole_header(jm_ws_t *ws)
 
     memcpy(ws->mask, mask, 4);
 
-    ws->left = len;
+    ws->left = (uint32_t) len;
     ws->turn = 0;
     ws->have = 0;
     ws->need = 2;
@@ -200,9 +200,9 @@ jm_ws_whole_header(jm_ws_t *ws)
         ws->utf8_need = 0;
     }
 
-    /* Both are far from 2^64: `message` never passes `max`. */
+    /* `message` never passes `max`; a length that `left` cannot hold does. */
 
-    if (ws->message + len > ws->max) {
+    if (len > ws->max - ws->message) {
         return JM_WS_TOO_BIG;
     }
 
@@ -215,7 +215,7 @@ jm_ws_data(jm_ws_t *ws, jm_str_t *in, jm_ws_frame_t *out)
 {
     size_t n;
 
-    n = in->len < ws->left ? in->len : (size_t) ws->left;
+    n = in->len < ws->left ? in->len : ws->left;
 
     out->payload.data = in->data;
     out->payload.len = n;
@@ -255,11 +255,11 @@ jm_ws_control(jm_ws_t *ws, jm_str_t *in, jm_ws_frame_t *out)
 {
     size_t n;
 
-    n = in->len < ws->left ? in->len : (size_t) ws->left;
+    n = in->len < ws->left ? in->len : ws->left;
 
     if (n != 0) {
-        memcpy(ws->control + ws->held, in->data, n);
-        jm_ws_unmask(ws, ws->control + ws->held, n);
+        memcpy(ws->bytes + ws->held, in->data, n);
+        jm_ws_unmask(ws, ws->bytes + ws->held, n);
 
         in->data += n;
         in->len -= n;
@@ -273,7 +273,7 @@ jm_ws_control(jm_ws_t *ws, jm_str_t *in, jm_ws_frame_t *out)
 
     ws->payload = 0;
 
-    out->payload.data = ws->control;
+    out->payload.data = ws->bytes;
     out->payload.len = ws->held;
     out->opcode = ws->opcode;
 
@@ -291,7 +291,7 @@ jm_ws_control(jm_ws_t *ws, jm_str_t *in, jm_ws_frame_t *out)
             return jm_ws_fail(ws, in, out, JM_WS_PROTOCOL);
         }
 
-        out->code = ws->control[0] << 8 | ws->control[1];
+        out->code = ws->bytes[0] << 8 | ws->bytes[1];
 
         if (!jm_ws_code_valid(out->code)) {
             return jm_ws_fail(ws, in, out, JM_WS_PROTOCOL);

@@ -47,24 +47,24 @@ typedef enum {
 
 /* The parser's state: zeroed, but for `max`, by jm_ws_init(). */
 typedef struct {
-    uint64_t left;    /* payload bytes of the current frame still to come */
-    uint64_t message; /* payload bytes of the current message so far */
-    size_t   max;     /* largest message */
+    uint32_t left;    /* payload bytes of the current frame still to come */
+    uint32_t message; /* payload bytes of the current message so far */
+    uint32_t max;     /* largest message */
     u_char   mask[4];
-    u_char   head[14];  /* the current frame's header */
-    uint8_t  have;      /* of it so far */
+    uint8_t  have;      /* bytes of the header so far */
     uint8_t  need;      /* its length, as far as known */
     uint8_t  turn;      /* which mask byte is next */
     uint8_t  opcode;    /* of the current frame */
     uint8_t  type;      /* of the current message; 0: none is open */
-    uint8_t  held;      /* bytes in `control` */
+    uint8_t  held;      /* bytes of a control frame's payload so far */
     uint8_t  utf8_need; /* continuation bytes that the text still owes */
     uint8_t  utf8_low;  /* smallest and largest next one */
     uint8_t  utf8_high;
     unsigned fin : 1;
-    unsigned payload : 1; /* past the header */
-    unsigned done : 1;    /* closed or failed */
-    u_char   control[JM_WS_CONTROL_MAX];
+    unsigned payload : 1;              /* past the header */
+    unsigned done : 1;                 /* closed or failed */
+    u_char   bytes[JM_WS_CONTROL_MAX]; /* the current frame's header, then a
+                                          control frame's payload */
 } jm_ws_t;
 
 /* What an event carries. */
@@ -79,7 +79,7 @@ typedef struct {
 } jm_ws_frame_t;
 
 /* `max`: bytes of the largest message taken, over all its fragments. */
-void jm_ws_init(jm_ws_t *ws, size_t max);
+void jm_ws_init(jm_ws_t *ws, uint32_t max);
 
 /*
  * Reads on from `in`, which it shortens by what it took, up to the next

@@ -15,13 +15,13 @@ use Time::HiRes qw(time);
 # Options: port, path, key (Authorization header), headers => {...} (replace
 # or add), method, version, rcvbuf => bytes of SO_RCVBUF; or curl => URL.
 # After new: {status}, {headers}; {body} of an answer that is no stream.
-# Later {id}, {retry}, {comments}, {eof}, and {whole} once the end of the
-# response has come.
+# Later {id}, {retry}, {comments}, {eof}, and {whole} when the server has ended
+# the response after an event.
 sub new
 {
     my ($class, %opt) = @_;
 
-    my $self = bless { in => '', text => '', events => [], comments => 0,
+    my $self = bless { in => '', events => [], comments => 0,
                        timeout => $opt{timeout} || 10, id => '' }, $class;
 
     my %headers = (
@@ -59,8 +59,6 @@ sub new
         $self->{status}  = $1;
         $self->{headers} = { map { /^([^:]+):\s*(.*)$/ ? (lc $1, $2) : () }
                              split /\r\n/, $2 };
-        $self->{chunked} = ($self->{headers}{'transfer-encoding'} // '')
-            eq 'chunked';
     }
 
     if (($self->{status} // 0) != 200) {
@@ -83,32 +81,18 @@ sub fill
     my $n = sysread($self->{socket}, my $bytes, 65536);
     if (!$n) {
         $self->{eof} = 1;
+        $self->{whole} = defined $n && $self->{in} eq '';
         return 0;
     }
     $self->{in} .= $bytes;
     return 1;
 }
 
-# Chunks to text, text to events.
 sub parse
 {
     my ($self) = @_;
 
-    if ($self->{chunked}) {
-        while ($self->{in} =~ /^([0-9a-f]+)\r\n/i) {
-            my ($head, $len) = ($+[0], hex $1);
-            last if length $self->{in} < $head + $len + 2;
-            $self->{text} .= substr($self->{in}, $head, $len);
-            $self->{whole} = 1 if $len == 0;
-            substr($self->{in}, 0, $head + $len + 2, '');
-        }
-    }
-    else {
-        $self->{text} .= $self->{in};
-        $self->{in} = '';
-    }
-
-    while ($self->{text} =~ s/^(.*?)\n\n//s) {
+    while ($self->{in} =~ s/^(.*?)\n\n//s) {
         my @data;
         for (split /\n/, $1) {
             if    (/^:/)           { $self->{comments}++ }
@@ -151,7 +135,7 @@ sub ends
     my ($self, $timeout) = @_;
 
     1 while $self->next_frame($timeout);
-    return $self->{eof} && ($self->{whole} || $self->{curl} || 0);
+    return $self->{eof} && $self->{whole};
 }
 
 sub close
