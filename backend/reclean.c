@@ -292,35 +292,38 @@ jm_reclean_compare(const void *one, const void *two)
 
 /*
  * The accounts of the board's shard, in the order of their ids: after a fresh
- * start those before the board's are done.  0, or the exit code.
+ * start those before the board's are done.  Their places in the queue change
+ * as they are used; ZSCAN gives each member that stays in it, at least once.
+ * 0, or the exit code.
  */
 
 static int
 jm_reclean_shard(jm_reclean_t *r)
 {
-    int               rc;
-    char              key[32], (*accounts)[JM_ACCOUNT_LEN + 1], *grown;
-    size_t            i, n, at;
+    int  rc;
+    char key[32], cursor[24];
+    char(*accounts)[JM_ACCOUNT_LEN + 1], *grown;
+    size_t            i, n;
     jm_store_reply_t  reply;
     static const char prefix[] = "account:";
 
     snprintf(key, sizeof(key), JM_KEY_EXPIRE, r->board->shard);
+    strcpy(cursor, "0");
     accounts = NULL;
     n = 0;
 
-    for (at = 0;; at += JM_RECLEAN_MEMBERS) {
-        if (jm_store_call(r->store, &reply, "ZRANGE %s %lld %lld", key,
-                          (long long) at,
-                          (long long) (at + JM_RECLEAN_MEMBERS - 1))
-            != JM_STORE_OK)
+    do {
+        if (jm_store_call(r->store, &reply, "ZSCAN %s %s COUNT %d", key,
+                          cursor, JM_RECLEAN_MEMBERS)
+                != JM_STORE_OK
+            || reply.nvalues == 0 || reply.values[0].text.data == NULL)
         {
             free(accounts);
             return jm_reclean_store_failed(r);
         }
 
-        if (reply.nvalues == 0) {
-            break;
-        }
+        snprintf(cursor, sizeof(cursor), "%s",
+                 (char *) reply.values[0].text.data);
 
         grown = realloc(accounts, (n + reply.nvalues) * sizeof(*accounts));
 
@@ -332,7 +335,7 @@ jm_reclean_shard(jm_reclean_t *r)
 
         accounts = (void *) grown;
 
-        for (i = 0; i < reply.nvalues; i++) {
+        for (i = 1; i < reply.nvalues; i += 2) { /* member, score */
             if (reply.values[i].text.len == sizeof(prefix) - 1 + JM_ACCOUNT_LEN
                 && memcmp(reply.values[i].text.data, prefix,
                           sizeof(prefix) - 1)
@@ -343,14 +346,16 @@ jm_reclean_shard(jm_reclean_t *r)
                        JM_ACCOUNT_LEN + 1);
             }
         }
-    }
+    } while (strcmp(cursor, "0") != 0);
 
     if (n != 0) {
         qsort(accounts, n, sizeof(*accounts), jm_reclean_compare);
     }
 
     for (i = 0, rc = 0; i < n && rc == 0; i++) {
-        if (strcmp(accounts[i], r->board->account) >= 0) {
+        if (strcmp(accounts[i], r->board->account) >= 0
+            && (i == 0 || strcmp(accounts[i], accounts[i - 1]) != 0))
+        {
             rc = jm_reclean_account(r, accounts[i]);
         }
     }

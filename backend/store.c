@@ -335,17 +335,62 @@ jm_store_call(jm_store_t *store, jm_store_reply_t *reply, const char *format,
 }
 
 
+/* Values of a reply.  Recursion is bounded by hiredis, which reads at most
+ * nine arrays in each other. */
+static size_t
+jm_store_count(const redisReply *r)
+{
+    size_t i, n;
+
+    if (r->type != REDIS_REPLY_ARRAY) {
+        return 1;
+    }
+
+    for (i = 0, n = 0; i < r->elements; i++) {
+        n += jm_store_count(r->element[i]);
+    }
+
+    return n;
+}
+
+
+/* Returns where the next value goes. */
+static jm_store_value_t *
+jm_store_flatten(jm_store_value_t *v, const redisReply *r)
+{
+    size_t i;
+
+    if (r->type == REDIS_REPLY_ARRAY) {
+        for (i = 0; i < r->elements; i++) {
+            v = jm_store_flatten(v, r->element[i]);
+        }
+
+        return v;
+    }
+
+    memset(v, 0, sizeof(jm_store_value_t));
+
+    if (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS) {
+        v->text.data = (u_char *) r->str;
+        v->text.len = (size_t) r->len;
+        v->number = strtoll(r->str, NULL, 10);
+
+    } else if (r->type == REDIS_REPLY_INTEGER) {
+        v->number = r->integer;
+    }
+
+    return v + 1;
+}
+
+
 /* Makes the values of store->reply readable without hiredis. */
 static jm_store_status_t
 jm_store_values(jm_store_t *store, jm_store_reply_t *reply)
 {
-    int               array;
-    size_t            i, n;
-    redisReply       *r;
+    size_t            n;
     jm_store_value_t *v;
 
-    array = (store->reply->type == REDIS_REPLY_ARRAY);
-    n = array ? store->reply->elements : 1;
+    n = jm_store_count(store->reply);
 
     if (n > store->nvalues) {
         v = realloc(store->values, n * sizeof(jm_store_value_t));
@@ -358,21 +403,7 @@ jm_store_values(jm_store_t *store, jm_store_reply_t *reply)
         store->nvalues = n;
     }
 
-    for (i = 0; i < n; i++) {
-        r = array ? store->reply->element[i] : store->reply;
-        v = &store->values[i];
-
-        memset(v, 0, sizeof(jm_store_value_t));
-
-        if (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS) {
-            v->text.data = (u_char *) r->str;
-            v->text.len = (size_t) r->len;
-            v->number = strtoll(r->str, NULL, 10);
-
-        } else if (r->type == REDIS_REPLY_INTEGER) {
-            v->number = r->integer;
-        }
-    }
+    (void) jm_store_flatten(store->values, store->reply);
 
     reply->values = store->values;
     reply->nvalues = n;

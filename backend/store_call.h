@@ -15,7 +15,8 @@ typedef struct {
     int64_t  number; /* the integer, or what the text begins with */
 } jm_store_value_t;
 
-/* A reply's values: the elements of an array, or the only one. */
+/* A reply's values: the only one, or the elements of an array, arrays in it
+ * taken apart. */
 typedef struct {
     const jm_store_value_t *values;
     size_t                  nvalues;

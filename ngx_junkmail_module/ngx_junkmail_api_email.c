@@ -64,7 +64,8 @@ static void ngx_junkmail_email_got(ngx_http_request_t      *r,
 
 static ngx_int_t ngx_junkmail_email_fragment(ngx_http_request_t      *r,
                                              ngx_http_junkmail_ctx_t *ctx,
-                                             const char *field, ngx_str_t blob,
+                                             const char *field, ngx_str_t *id,
+                                             ngx_str_t                blob,
                                              jm_gzip_piece_t         *piece,
                                              ngx_junkmail_api_part_t *part);
 
@@ -401,7 +402,7 @@ ngx_junkmail_email_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                        redisReply *reply)
 {
     u_char                  *p;
-    ngx_str_t                head, text;
+    ngx_str_t                head, id, text;
     jm_gzip_t                gzip;
     jm_gzip_piece_t          bodies, detail;
     ngx_junkmail_api_part_t *parts;
@@ -414,6 +415,7 @@ ngx_junkmail_email_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     }
 
     head = ngx_junkmail_api_string(reply, 2);
+    id = ngx_junkmail_api_string(reply, 5);
     text = ngx_junkmail_api_printf(r, sizeof("{\"data\":{") + head.len,
                                    "{\"data\":{%V", &head);
 
@@ -422,11 +424,11 @@ ngx_junkmail_email_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                                 + jm_gzip_stored_size(2) + JM_GZIP_TAIL);
 
     if (text.data == NULL || parts == NULL || p == NULL
-        || ngx_junkmail_email_fragment(r, ctx, "bodies",
+        || ngx_junkmail_email_fragment(r, ctx, "bodies", &id,
                                        ngx_junkmail_api_string(reply, 3),
                                        &bodies, &parts[1])
                != NGX_OK
-        || ngx_junkmail_email_fragment(r, ctx, "detail",
+        || ngx_junkmail_email_fragment(r, ctx, "detail", &id,
                                        ngx_junkmail_api_string(reply, 4),
                                        &detail, &parts[2])
                != NGX_OK)
@@ -461,7 +463,8 @@ ngx_junkmail_email_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
 static ngx_int_t
 ngx_junkmail_email_fragment(ngx_http_request_t      *r,
                             ngx_http_junkmail_ctx_t *ctx, const char *field,
-                            ngx_str_t blob, jm_gzip_piece_t *piece,
+                            ngx_str_t *id, ngx_str_t blob,
+                            jm_gzip_piece_t         *piece,
                             ngx_junkmail_api_part_t *part)
 {
     if (jm_gzip_piece((jm_str_t){ blob.data, blob.len }, piece) != 0) {
@@ -472,7 +475,7 @@ ngx_junkmail_email_fragment(ngx_http_request_t      *r,
         part->length = piece->packed;
         part->key = ngx_junkmail_api_printf(
             r, sizeof("jm:{}::") + JM_ACCOUNT_LEN + JM_UUID_LEN + 16,
-            "jm:{%s}:%s:%V", ctx->key.account, field, &ctx->arg[0]);
+            "jm:{%s}:%s:%V", ctx->key.account, field, id);
 
         return part->key.data == NULL ? NGX_ERROR : NGX_OK;
     }

@@ -264,8 +264,8 @@ ngx_junkmail_part_ask(ngx_http_request_t *r, ngx_junkmail_wanted_t *w)
 }
 
 
-/* OK, version, attachment's field, length of the whole, start, bytes; of a
- * view the email's id behind them. */
+/* OK, version, attachment's field, length of the whole, start, bytes, the key
+ * of what follows them; of a view the email's id. */
 
 static void
 ngx_junkmail_part_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
@@ -278,7 +278,7 @@ ngx_junkmail_part_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     w = ctx->data;
 
     if (w->view) {
-        id = ngx_junkmail_api_string(reply, 6);
+        id = ngx_junkmail_api_string(reply, 7);
         w->id = ngx_junkmail_api_copy(r, &id);
     }
 
@@ -495,13 +495,12 @@ ngx_junkmail_part_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                        redisReply *reply, off_t end)
 {
     off_t                    start;
-    ngx_str_t                bytes;
+    ngx_str_t                bytes, key;
     ngx_junkmail_api_part_t *parts;
-    ngx_junkmail_wanted_t   *w;
 
-    w = ctx->data;
     start = ngx_junkmail_api_integer(reply, 4);
     bytes = ngx_junkmail_api_string(reply, 5);
+    key = ngx_junkmail_api_string(reply, 6);
 
     if ((off_t) bytes.len > end - start) {
         bytes.len = end - start;
@@ -517,21 +516,14 @@ ngx_junkmail_part_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     parts[1].start = start + bytes.len;
     parts[1].length = end - parts[1].start;
 
-    if (w->kind == NGX_JUNKMAIL_API_ATTACHMENT) {
-        parts[1].key = ngx_junkmail_api_printf(
-            r, 128, "jm:{%s}:att:%V:%V", ctx->key.account, &w->id, &w->n);
-    } else {
-        parts[1].key = ngx_junkmail_api_printf(
-            r, 128, "jm:{%s}:%s:%V", ctx->key.account,
-            ngx_junkmail_part_names[w->kind], &w->id);
-    }
+    parts[1].key = ngx_junkmail_api_copy(r, &key);
 
     if (parts[0].memory.data == NULL || parts[1].key.data == NULL) {
         ngx_http_junkmail_fail(r, "INTERNAL");
         return;
     }
 
-    ngx_junkmail_api_send(r, ctx, parts, 2);
+    ngx_junkmail_api_send(r, ctx, parts, parts[1].length == 0 ? 1 : 2);
 }
 
 

@@ -50,12 +50,6 @@ ngx_junkmail_api_send(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
                                    : (off_t) parts[i].memory.len;
     }
 
-    /* Nothing of no length at the end: the last buffer is marked as such. */
-
-    while (n > 1 && parts[n - 1].key.len && parts[n - 1].length == 0) {
-        n--;
-    }
-
     s = ngx_pcalloc(r->pool, sizeof(ngx_junkmail_stream_t));
     if (s == NULL) {
         ngx_http_junkmail_finish(r, NGX_HTTP_INTERNAL_SERVER_ERROR);

@@ -504,16 +504,20 @@ subtest 'reading' => sub {
     is(api('jm_email_get', id(999))->[0], 'NOT_FOUND', 'unknown');
 
     my @part = ('jm_email_part', id(100));
-    is_deeply(api(@part, 'html', 0, 0, 99), ['OK', 1, '', 4, 0, 'html'],
+    is_deeply(api(@part, 'html', 0, 0, 99), ['OK', 1, '', 4, 0, 'html', ''],
         'html');
-    is_deeply(api(@part, 'raw', 0, 1, 2), ['OK', 1, '', 4, 1, 'aw'], 'raw');
-    is_deeply(api(@part, 'att', 2, -2, 9), ['OK', 1, $inline[1], 5, 3, '45'],
+    is_deeply(api(@part, 'raw', 0, 1, 2), ['OK', 1, '', 4, 1, 'aw',
+        "$K:raw:" . id(100)], 'raw');
+    is_deeply(api(@part, 'att', 2, -2, 9), ['OK', 1, $inline[1], 5, 3, '45',
+        "$K:att:" . id(100) . ':2'],
         'suffix of an attachment');
-    is_deeply(api(@part, 'att', 2, -9, 2), ['OK', 1, $inline[1], 5, 0, '12'],
+    is_deeply(api(@part, 'att', 2, -9, 2), ['OK', 1, $inline[1], 5, 0, '12',
+        "$K:att:" . id(100) . ':2'],
         'longer suffix than all');
-    is_deeply(api(@part, 'att', 2, 5, 9), ['OK', 1, $inline[1], 5, 5, ''],
+    is_deeply(api(@part, 'att', 2, 5, 9), ['OK', 1, $inline[1], 5, 5, '',
+        "$K:att:" . id(100) . ':2'],
         'past the end');
-    is_deeply(api(@part, 'html', 0, 0, 0), ['OK', 1, '', 4, 0, ''], 'nothing');
+    is_deeply(api(@part, 'html', 0, 0, 0), ['OK', 1, '', 4, 0, '', ''], 'nothing');
     is(api(@part, 'att', 3, 0, 9)->[0], 'NOT_FOUND', 'no such attachment');
     is(api('jm_email_part', id(102), 'raw', 0, 0, 9)->[0], 'NOT_FOUND',
         'original not kept');
@@ -525,7 +529,7 @@ subtest 'reading' => sub {
     is($reply->[0], 'OK', 'ticket');
     cmp_ok(abs($reply->[1] - time * 1000 - 600000), '<', 5000, '10 minutes');
     is_deeply(fcall('jm_view_part', $K, $ticket, 'html', 0, 0, 9),
-        ['OK', 1, '', 4, 0, 'html', id(100)], 'html by ticket');
+        ['OK', 1, '', 4, 0, 'html', '', id(100)], 'html by ticket');
     is(fcall('jm_view_part', $K, $ticket, 'att', 1, 0, 9)->[5], 'ATT',
         'inline image by ticket');
     is(fcall('jm_view_part', $K, $ticket, 'att', 2, 0, 9)->[0], 'NOT_FOUND',

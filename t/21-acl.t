@@ -140,6 +140,7 @@ my %work = (
         ['SET', "$K:raw:" . id(201), 'raw!', 'PX', 600000],
         ['SET', "$K:att:" . id(201) . ':1', 'A', 'PX', 600000],
         [mail(21, id(201), id(11))],
+        ['ZSCAN', $due, 0],
         [ro('jm_email_stale', $K, '2.0', '', 500)],
         [ro('jm_email_original', $K, id(200))],
         ['GETRANGE', "$K:raw:" . id(200), 0, 9],

@@ -8,6 +8,7 @@ use warnings;
 use lib 't/lib';
 use JunkMail::Test;
 use MIME::Base64;
+use Socket;
 use Test::More;
 
 my $jm = JunkMail::Test->new(
@@ -45,13 +46,20 @@ like($s->send_mail($other->{address}, $mail, no_ehlo => 1), qr/^250 /,
 my @ids = map { $_->{id} } @{ list()->{data} };
 is(scalar @ids, 4, 'four are there');
 my %before = map { $_ => email($_) } @ids;
-my $keys   = join ' ', sort @{ $redis->cmd('KEYS', "jm:{$A}:*") };
+my $keys   = keys_now();
 
 # Run it: standard output and exit code.
 sub reclean
 {
     my $out = qx{$JunkMail::Test::BUILD/junkmaild -c $jm->{dir}/junkmail.conf reclean @_ 2>$jm->{dir}/err};
     return ($? >> 8) . " $out";
+}
+
+# All keys of mail, but the ids under which the large values lie.
+sub keys_now
+{
+    return join ' ', sort map { s/:(bodies|detail|html|att):[-0-9a-f]{36}/:$1/r }
+        grep { !/:idx:|:binned|:log$/ } @{ $redis->cmd('KEYS', "jm:{$A}:*") };
 }
 
 sub list { $jm->api(GET => '/emails', key => $me->{key})->{json} }
@@ -71,7 +79,8 @@ sub age
     $redis->cmd('HSET', $key, 'cleaned', '1.0', 'a2', "3\ntext/plain\nx\n0",
         'summary', $redis->cmd('HGET', $key, 'summary')
             =~ s/482913/old/gr);
-    $redis->cmd('SET', "jm:{$A}:att:$id:2", 'old');
+    $redis->cmd('SET', "jm:{$A}:att:"
+        . ($redis->cmd('HGET', $key, 'blobs') // $id) . ':2', 'old');
 }
 
 like(reclean(), qr/^0 0 emails from another .*, 0 cleaned anew, 0 failed$/,
@@ -92,10 +101,7 @@ like(reclean('--account', ($you->{key} =~ /^jm_live_(.{22})/)), qr/^0 0 /,
     'another account only');
 
 like(reclean(), qr/^0 4 emails .*, 4 cleaned anew, 0 failed$/, 'all');
-is(join(' ', sort @{ $redis->cmd('KEYS', "jm:{$A}:*") } ),
-    join(' ', sort(grep({ !/:idx:|:binned|:log$/ } split / /, $keys),
-        grep { /:idx:|:binned|:log$/ } @{ $redis->cmd('KEYS', "jm:{$A}:*") })),
-    'no key more or less');
+is(keys_now(), $keys, 'no key more or less');
 
 for my $id (@ids) {
     my $after = email($id);
@@ -112,8 +118,12 @@ for my $id (@ids) {
     }
     is($jm->http(GET => "/api/v1/emails/$id/attachments/2",
         key => $me->{key})->{status}, 404, 'the old attachment is gone');
-    like($redis->cmd('PTTL', "jm:{$A}:$_:$id"), qr/^(?:-2|[1-9]\d{7,})$/,
-        "$_ expires with its address") for qw(mail bodies html raw);
+    my $blobs = $redis->cmd('HGET', "jm:{$A}:mail:$id", 'blobs');
+    like($redis->cmd('PTTL', $_), qr/^(?:-2|[1-9]\d{7,})$/,
+        "$_ expires with its address")
+        for map({ "jm:{$A}:$_:$id" } qw(mail raw)),
+            map({ "jm:{$A}:$_:$blobs" } qw(bodies html)),
+            "jm:{$A}:att:$blobs:1";
 }
 
 my $read = email($ids[0]);
@@ -154,6 +164,54 @@ is($?, 0, 'while it is done');
 ok(email($ids[0])->{isStarred}, 'no change is lost');
 is($redis->cmd('HGET', "jm:{$A}:mail:$ids[0]", 'cleaned'),
     $redis->cmd('HGET', "jm:{$A}:mail:$ids[1]", 'cleaned'), 'all are done');
+
+# One who reads slowly gets no bytes of both.
+my $size = 12 * 1024 * 1024;
+like($s->send_mail($box->{address}, "Subject: file\nMIME-Version: 1.0\n"
+    . "Content-Type: application/octet-stream\n"
+    . "Content-Transfer-Encoding: base64\n\n"
+    . encode_base64('n' x $size), no_ehlo => 1), qr/^250 /, 'a large file');
+my ($file) = grep { email($_)->{subject} eq 'file' }
+             map { $_->{id} } @{ list()->{data} };
+$redis->cmd('HSET', "jm:{$A}:mail:$file", 'cleaned', '1.0');
+$redis->cmd('SET', "jm:{$A}:att:$file:1", 'o' x $size);
+
+socket my $slow, PF_INET, SOCK_STREAM, 0 or die $!;
+setsockopt $slow, SOL_SOCKET, SO_RCVBUF, 4096;
+connect $slow, pack_sockaddr_in($jm->{http_port}, INADDR_LOOPBACK) or die $!;
+syswrite $slow, "GET /api/v1/emails/$file/attachments/1 HTTP/1.1\r\n"
+    . "Host: x\r\nConnection: close\r\nAuthorization: Bearer $me->{key}"
+    . "\r\n\r\n";
+sysread $slow, my $body, 2000;
+like($body, qr/^HTTP.1.1 200 .*?\r\n\r\no+$/s, 'it begins as it was');
+like(reclean(), qr/^0 1 emails .*, 1 cleaned anew, 0 failed$/, 'meanwhile');
+1 while sysread $slow, $body, 65536, length $body;
+$body =~ s/.*?\r\n\r\n//s;
+cmp_ok(length $body, '<', $size, 'and is cut short');
+is($body =~ tr/o//c, 0, 'with nothing of the new');
+is($jm->http(GET => "/api/v1/emails/$file/attachments/1",
+    key => $me->{key})->{body}, 'n' x $size, 'which the next one gets');
+
+# An account that moves in the queue is not passed by.
+my $stale = keys %{ { map { $_ => 1 } @ids[0, 1, 3] } };
+age($_) for @ids[0, 1, 3];
+my ($queue) = grep { defined $redis->cmd('ZSCORE', $_, "account:$A") }
+              map { "jm:expire:$_" } 0 .. 15;
+my $end = 4e12;
+$redis->cmd('ZADD', $queue, map { $end + $_ => sprintf 'address:%s:%08x-0000-7'
+    . '000-8000-000000000000', $A, $_ } $_ * 500 .. $_ * 500 + 499) for 0 .. 11;
+my $mover = fork // die $!;
+if (!$mover) {
+    my $mine = JunkMail::Redis::Client->new($redis->{socket}, 'test',
+        $redis->{password}{test});
+    for (my $n = 0; ; $n++) {
+        $mine->cmd('ZADD', $queue, $end + ($n & 1 ? 9e3 : -1), "account:$A");
+    }
+}
+like(reclean('--dry-run'), qr/^0 $stale /, 'found where it is now')
+    for 1 .. 10;
+kill KILL => $mover;
+waitpid $mover, 0;
 
 like(reclean('--account', 'x'), qr/^2 /, 'a wrong account');
 like(reclean('x'), qr/^2 /, 'a wrong word');

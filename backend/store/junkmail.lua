@@ -93,6 +93,8 @@ Keys (all values are bytes, ids are UUIDv7 and so sort by time):
                                    size     bytes counted against the quota
                                    cleaned  stamp of the sanitiser and lists
                                             that made it (message.h)
+                                   blobs    id in the keys of the values below
+                                            but raw, once cleaned anew
                                    a1 … an  attachment n: its length, content
                                             type, content disposition and 0 or
                                             1 (inline), separated by a newline
@@ -2088,17 +2090,25 @@ local function email_get(account, id)
         return {'NOT_FOUND'}
     end
 
-    local blobs = call('HMGET', mail.key, 'bodies', 'detail')
+    local blobs = call('HMGET', mail.key, 'bodies', 'detail', 'blobs')
 
     return {
         'OK', mail.ver, flag_json(mail.flags) .. ',' .. mail.summary,
-        blobs[1] or '', blobs[2] or ''
+        blobs[1] or '', blobs[2] or '', blobs[3] or id
     }
 end
 
 
--- key, email id -> OK, version, head, bodies, detail · NOT_FOUND
+-- key, email id -> OK, version, head, bodies, detail, the id in the keys of
+-- these two when they are large · NOT_FOUND
 define_api('jm_email_get', {'no-writes'}, 'emails:read', {'uuid'}, email_get)
+
+
+-- The id under which the email's large values lie: a reader of what was there
+-- before it was cleaned anew finds them gone, not mixed with the new.
+local function blobs_of(mail)
+    return call('HGET', mail.key, 'blobs') or mail.id
+end
 
 
 -- Where a part's bytes are: its field of the attachment ('' for others),
@@ -2112,7 +2122,7 @@ local function find_part(account, mail, part, n)
         if not packed then
             return nil
         elseif spilled then
-            return '', packed, nil, key(account, 'html', mail.id)
+            return '', packed, nil, key(account, 'html', blobs_of(mail))
         end
 
         return '', packed, blob:sub(13)
@@ -2135,7 +2145,7 @@ local function find_part(account, mail, part, n)
     end
 
     return meta, tonumber(meta:match('^%d+')), nil,
-        key(account, 'att', mail.id, int(n))
+        key(account, 'att', blobs_of(mail), int(n))
 end
 
 
@@ -2162,7 +2172,7 @@ local function read_part(account, mail, part, n, start, window)
         data = bytes:sub(start + 1, start + count)
     end
 
-    return {'OK', mail.ver, meta, total, start, data}
+    return {'OK', mail.ver, meta, total, start, data, name or ''}
 end
 
 
@@ -2179,7 +2189,8 @@ end
 
 -- key, email id, part (html, raw, att), number of the attachment, first byte
 -- (negative: as many from the end), most bytes -> OK, version, field of the
--- attachment or '', length of the whole, first byte, bytes · NOT_FOUND
+-- attachment or '', length of the whole, first byte, bytes, the key where the
+-- others lie or '' · NOT_FOUND
 define_api('jm_email_part', {'no-writes'}, 'emails:read',
     {'uuid', 'part', 'count', 'start', 'window'}, email_part)
 
@@ -2226,7 +2237,7 @@ local function view_part(account, hash, part, n, start, window)
     local reply = read_part(account, mail, part, n, start, window)
 
     if reply[1] == 'OK' then
-        reply[7] = id
+        reply[8] = id
     end
 
     return reply
@@ -2427,17 +2438,18 @@ define_api('jm_email_update_all', {}, 'emails:write',
 
 -- All keys of an email but its hash, whose field names tell the attachments.
 local function keys_of(account, mail)
+    local blobs = blobs_of(mail)
     local names = {
         mail.key, key(account, 'raw', mail.id),
-        key(account, 'bodies', mail.id), key(account, 'detail', mail.id),
-        key(account, 'html', mail.id)
+        key(account, 'bodies', blobs), key(account, 'detail', blobs),
+        key(account, 'html', blobs)
     }
 
     for _, field in ipairs(call('HKEYS', mail.key)) do
         local n = field:match('^a(%d+)$')
 
         if n then
-            names[#names + 1] = key(account, 'att', mail.id, n)
+            names[#names + 1] = key(account, 'att', blobs, n)
         end
     end
 
@@ -2815,7 +2827,7 @@ local function email_reclean(account, id, ...)
 
     local pieces = check_pieces(account, d, new)
     local raw = key(account, 'raw', id)
-    local old, fields, kept = {}, {'html'}, {mail.key}
+    local old, fields = {}, {'html'}
 
     for _, name in ipairs(keys_of(account, mail)) do
         if name ~= mail.key and name ~= raw then
@@ -2832,26 +2844,20 @@ local function email_reclean(account, id, ...)
     call('UNLINK', unpack(old))
     call('HDEL', mail.key, unpack(fields))
 
-    for i, name in ipairs(pieces) do
-        local at = name:find(new.id, 1, true)
-
-        kept[i + 1] = name:sub(1, at - 1) .. id .. name:sub(at + #id)
-        call('RENAME', name, kept[i + 1])
-    end
-
     local flags = bit.bor(bit.band(mail.flags, bit.bnot(ATTACHMENTS)), d.flags)
 
     call('HSET', mail.key, 'flags', int(flags), 'ver', int(mail.ver + 1),
-        unpack(content_fields(d, new)))
-    keep(kept, mail.address)
+        'blobs', new.id, unpack(content_fields(d, new)))
+    pieces[#pieces + 1] = mail.key
+    keep(pieces, mail.address)
 
     return {'OK'}
 end
 
 
 -- email id, and what jm_email_deliver takes, for one email: in its id's stead
--- the one under which values were written ahead, and no original -> OK ·
--- NOT_FOUND.  Flags, ids, counters and the event log stay; the version rises,
+-- the one under which values were written ahead and stay, and no original -> OK
+-- · NOT_FOUND.  Flags, ids, counters and the event log stay; the version rises,
 -- so that conditional reads see the change.  No event: thousands of them would
 -- push everything else out of the log.
 define('jm_email_reclean', {}, 'account',
