@@ -6,43 +6,11 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use JSON::PP;
-use JunkMail::Chromium;
-use JunkMail::Test;
+use JunkMail::Inbox;
 use Test::More;
 
-binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
-
-# --- the files ---------------------------------------------------------------
-
-my %words;
-for my $file (glob('conf/html/lang/*.js')) {
-    my $text = slurp($file);
-    $words{$file} = { map { $_ => 1 } $text =~ /^  '([^']+)':/mg };
-}
-my $english = $words{'conf/html/lang/en.js'};
-for my $file (sort keys %words) {
-    is_deeply($words{$file}, $english, "$file has every word");
-}
-my $code = join '', map { slurp($_) } glob('conf/html/js/*.js');
-my @missing = grep { !$english->{$_} } $code =~ /\bt\(\s*'([^']+)'/g;
-is("@missing", '', 'every word that is used is there');
-unlike($code, qr/innerHTML|insertAdjacentHTML|document\.write|\beval\(/,
-    'nothing parses HTML');
-
-plan skip_all => 'no chromium here' unless JunkMail::Chromium::available();
-
-# The page as conf/nginx.conf serves it.
-my ($page) = slurp('conf/nginx.conf') =~ m{^        location / \{\n(.*?)^        \}}ms;
-my $jm = JunkMail::Test->new(page => $page);
-system("cp -R conf/html/. $jm->{dir}/ && chmod -R a+rX $jm->{dir}") == 0
-    or die 'cp';
-
-my $base = "http://127.0.0.1:$jm->{http_port}/";
-my $c    = JunkMail::Chromium->new(allow => [$base], timeout => 30, args => [
-    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', '--lang=en-US',
-    '--disable-features=IsolateSandboxedIframes']);
-my $one  = $c->{session};
+my ($jm, $c, $base) = JunkMail::Inbox->start;
+my $one = $c->{session};
 
 my $r = $jm->http(GET => '/');
 like($r->{headers}{etag}, qr/./, 'the page has an ETag');
@@ -204,24 +172,24 @@ until_true("document.getElementById('link').className === 'live'",
 $c->run("document.getElementById('find').focus()");
 my $reached;
 for (1 .. 12) {
-    key('Tab', 9);
+    press('Tab', 9);
     last if $reached = $c->run("!!document.activeElement.closest('.list a')");
 }
 ok($reached, 'Tab leads into the list');
-key('Home', 36);
-key('ArrowDown', 40);
-key('s', 83, 's');
+press('Home', 36);
+press('ArrowDown', 40);
+press('s', 83, 's');
 until_true("document.activeElement.closest('li').querySelector('.star')"
     . ".ariaPressed === 'true'", 's: a star');
-key('Enter', 13, "\r");
+press('Enter', 13, "\r");
 until_true("document.activeElement.matches('.pane h2')", 'Enter opens');
 $c->run('history.back()');
 until_true("document.activeElement.closest('.list li')", 'back: in the list');
 my $before = $c->run("document.querySelectorAll('.list li[data-id]').length");
-key('Delete', 46);
+press('Delete', 46);
 until_true("document.querySelectorAll('.list li[data-id]').length === $before - 1",
     'Delete: to the bin');
-key('z', 90, 'z');
+press('z', 90, 'z');
 until_true("document.querySelectorAll('.list li[data-id]').length === $before",
     'z: and back');
 
@@ -255,8 +223,7 @@ for my $n (1 .. 70) {
     $s->cmd('DATA');
     $s->cmd("Subject: number $n\r\n\r\nx\r\n.");
 }
-$c->call('Emulation.setDeviceMetricsOverride', { width => 320, height => 640,
-    deviceScaleFactor => 1, mobile => JSON::PP::false });
+screen(320, 640);
 $c->run("location.hash = '#'");
 until_true("document.querySelector('.list')?.textContent.includes('number 70')",
     'many');
@@ -311,72 +278,3 @@ is(join("\n", grep { !m{^ws://127\.0\.0\.1:$jm->{http_port}/api/v1/events} }
 
 $jm->done;
 done_testing;
-
-
-sub slurp { open(my $f, '<', $_[0]) or die "$_[0]: $!"; local $/; return <$f> }
-
-# The value of an expression as soon as it is true.
-sub until_true
-{
-    my ($script, $name, $seconds) = @_;
-
-    my $value;
-    my $end = time() + ($seconds || 15);
-    while (time() < $end) {
-        $value = eval { $c->run($script) };
-        last if $value;
-        $c->settle(0.05);
-    }
-    ok($value, $name) or diag("$script: ", $@ || 'not true');
-    return ref $value ? 1 : $value // '';
-}
-
-sub key
-{
-    my ($key, $code, $text) = @_;
-
-    my %key = (key => $key, windowsVirtualKeyCode => $code,
-               code => $key, $text ? (text => $text) : ());
-    $c->call('Input.dispatchKeyEvent', { type => $text ? 'keyDown' : 'rawKeyDown',
-                                         %key });
-    $c->call('Input.dispatchKeyEvent', { type => 'keyUp', %key });
-    $c->settle(0.1);
-}
-
-sub offline
-{
-    my ($yes) = @_;
-
-    $c->call('Network.emulateNetworkConditions', { latency => 0,
-        offline => $yes ? JSON::PP::true : JSON::PP::false,
-        downloadThroughput => -1, uploadThroughput => -1 });
-}
-
-sub wide
-{
-    cmp_ok($c->run('document.documentElement.scrollWidth'), '<=', 320,
-        "$_[0]: nothing is wider than a phone");
-}
-
-my $axe;
-
-# No serious fault by axe-core, fetched once through npm.
-sub axe
-{
-    my ($name) = @_;
-
-    $axe //= do {
-        system('cd t/browser && [ -d node_modules ] || npm ci --no-audit '
-            . '--no-fund --ignore-scripts --silent >/dev/null 2>&1');
-        my $file = 't/browser/node_modules/axe-core/axe.min.js';
-        -f $file ? slurp($file) : '';
-    };
-    SKIP: {
-        skip "$name: npm has not brought axe-core", 1 unless $axe;
-        eval { $c->run("$axe\n;1") } unless $c->run('!!window.axe');
-        my $said = $c->run(q{axe.run(document, { iframes: false }).then(r =>
-            r.violations.filter(v => /serious|critical/.test(v.impact)).map(v =>
-                `${v.id}: ${v.nodes.map(n => n.html).join(' ')}`).join('\n'))});
-        is($said, '', "axe-core: $name");
-    }
-}
