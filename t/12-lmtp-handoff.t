@@ -1,6 +1,7 @@
 # The hand-off: what is said to which server, the combined answer, retries with
 # the same delivery id, XRAW only after two losses of a whole message, and
-# sessions that end meanwhile.  The servers are fakes that fail on purpose.
+# sessions that end meanwhile.  The servers are fakes that fail on purpose;
+# those that are silent have t/12-lmtp-silence.t.
 
 use strict;
 use warnings;
@@ -322,9 +323,8 @@ subtest 'tries' => sub {
     is(scalar @seen, 3, 'three tries');
     ok($took < 3, "soon ($took s)");
 
-    my $early = { at => 'mail', do => 'close' };
-    ($reply, $took, @seen) = handoff([$close, { at => 'greeting', do => 'close' },
-        {}], connections => 3);
+    my $early = { at => 'mail', do => 'close', caps => ['XDID'] };
+    ($reply, $took, @seen) = handoff([$close, $early, {}], connections => 3);
     like($reply, qr/^250/, 'one loss before the message was written');
     unlike($seen[2]{mail}, qr/XRAW/, 'does not count for XRAW');
 
@@ -342,36 +342,6 @@ subtest 'tries' => sub {
     ($reply, $took, @seen) = handoff([{ message => 'HTTP/1.1 200' }, {}],
         connections => 2);
     like($reply, qr/^250/, 'nonsense is no answer');
-};
-
-subtest 'silence' => sub {
-    my ($reply, $took, @seen) =
-        handoff([{ at => 'message', do => 'hang' }, {}]);
-    like($reply, qr/^250/, 'second try');
-    ok($took > 7.5 && $took < 9.5, "after 8 s ($took)");
-
-    ($reply, $took) = handoff([{ at => 'message', do => 'hang' }],
-        connections => 0);
-    like($reply, qr/^451 4\.3\.0/, 'always silent: 451');
-    ok($took > 20 && $took < 26, "within 25 s ($took)");
-
-    ($reply, $took, @seen) = handoff([{ caps => [], delay => 9 }]);
-    like($reply, qr/^250/, 'who does not know XDID may take longer');
-    is(scalar @seen, 1, 'one try');
-} if $ENV{JM_LONG} || !$JunkMail::Test::SAN;
-
-subtest 'nobody listens' => sub {
-    my ($reply, $took) = handoff(undef);
-    like($reply, qr/^451 4\.3\.0/, 'gives up');
-    ok($took > 2 && $took < 6, "after some seconds ($took)");
-
-    # Back in time.
-    my $s = $jm->smtp;
-    $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to[0]>", 'DATA';
-    $s->send("Subject: x\r\n\r\nx\r\n.\r\n");
-    sleep 0.5;
-    my $lmtp = JunkMail::LMTP->new(path => $path);
-    like($s->reply, qr/^250/, 'a backend that comes back meanwhile');
 };
 
 subtest 'graceful quit' => sub {

@@ -213,6 +213,13 @@ subtest 'a client that never ends' => sub {
     ok(gone(@old), 'the worker has left');
     my $took = time() - $began;
     ok($took > 1.5 && $took < 8, "at worker_shutdown_timeout ($took)");
+
+    # Those to come have time.
+    $conf =~ s/worker_shutdown_timeout \S+;/worker_shutdown_timeout 15s;/;
+    @old = $jm->nginx_workers;
+    $jm->write('nginx.conf', $conf);
+    $jm->reload_nginx;
+    ok(gone(@old), 'workers with a longer one again');
 };
 
 subtest 'shutdown' => sub {

@@ -36,6 +36,7 @@ sub launch
     $pid = fork() // die "fork: $!";
     if ($pid == 0) {
         setpgrp(0, 0);
+        $SIG{INT} = 'DEFAULT'; # a shell's job in the background ignores it
         open(STDIN,  '<', '/dev/null');
         open(STDOUT, '>', $log);
         open(STDERR, '>&', \*STDOUT);

@@ -20,9 +20,9 @@ use warnings;
 
 use IO::Select;
 use IO::Socket::UNIX;
-use JSON::PP;
 use MIME::Base64;
-use POSIX qw(_exit WNOHANG);
+use POSIX qw(_exit);
+use Storable qw(nfreeze thaw);
 use Time::HiRes qw(sleep time);
 
 our @JUNKMAILD = qw(PIPELINING ENHANCEDSTATUSCODES 8BITMIME SMTPUTF8 CHUNKING
@@ -99,10 +99,9 @@ sub seen
     do {
         sleep 0.02 if @seen;
         open(my $f, '<', $self->{log}) or return ();
-        @seen = map { decode_json($_) } grep { /\n\z/ } <$f>;
+        @seen = map { thaw(decode_base64($_)) } grep { /\n\z/ } <$f>;
     } while (@seen < ($count // 0) && time() < $end);
 
-    $_->{message} = decode_base64($_->{message}) for @seen;
     return @seen;
 }
 
@@ -120,10 +119,10 @@ sub serve
     local $SIG{PIPE} = 'IGNORE';
     my $end = eval { $self->talk($c); 1 } ? 'quit' : $@;
 
-    $seen{end}     = $end;
-    $seen{message} = encode_base64($seen{message} // '', '');
+    $seen{end} = $end;
+    $seen{message} //= '';
     open(my $log, '>>', $self->{log}) or die "$self->{log}: $!";
-    syswrite($log, encode_json(\%seen) . "\n");
+    syswrite($log, encode_base64(nfreeze(\%seen), '') . "\n");
     close $log;
 }
 
@@ -250,10 +249,17 @@ sub data
 {
     my ($self, $c) = @_;
 
-    $self->more($c) until $c->{buffer} =~ /(?:^|\r\n)\.\r\n/;
+    # A dot may be the first line, too; what was searched is not read again.
+    my ($at, $from) = (0, 0);
+    $c->{buffer} = "\r\n$c->{buffer}";
+    while (($at = index $c->{buffer}, "\r\n.\r\n", $from) < 0) {
+        $from = length($c->{buffer}) - 4;
+        $self->more($c);
+    }
     $self->part($c);
-    $c->{buffer} =~ s/^(.*?)((?:^|\r\n))\.\r\n//s;
-    my $message = $1 . $2;
+
+    my $message = substr $c->{buffer}, 2, $at;
+    substr $c->{buffer}, 0, $at + 5, '';
     $message =~ s/(^|\r\n)\.\./$1./g;
     $c->{seen}{message} = $message;
 }

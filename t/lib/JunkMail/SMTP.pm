@@ -135,13 +135,16 @@ sub send_mail
     return $self->reply;
 }
 
+# Whether the server ends the connection.  If so it is ended on our side, too:
+# the server waits for that.
 sub eof
 {
     my ($self) = @_;
 
     IO::Select->new($self->{socket})->can_read($self->{timeout}) or return 0;
-    my $n = sysread($self->{socket}, my $bytes, 65536);
-    return !$n;
+    return 0 if sysread($self->{socket}, my $bytes, 65536);
+    $self->close;
+    return 1;
 }
 
 sub close { close $_[0]{socket} }

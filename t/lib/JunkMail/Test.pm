@@ -27,6 +27,7 @@ use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP;
 use POSIX qw(:sys_wait_h);
+use Scalar::Util qw(weaken);
 use Socket qw(SOCK_STREAM);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -479,7 +480,8 @@ sub smtp
 {
     my ($self, %opt) = @_;
 
-    return JunkMail::SMTP->new(port => $self->{smtp_port}, %opt);
+    return $self->client(JunkMail::SMTP->new(port => $self->{smtp_port},
+        %opt));
 }
 
 # A session after EHLO; with tls => 1 under TLS.
@@ -509,15 +511,26 @@ sub ws
 {
     my ($self, $path, %opt) = @_;
 
-    return JunkMail::WebSocket->new(port => $self->{http_port},
-        path => $path, %opt);
+    return $self->client(JunkMail::WebSocket->new(port => $self->{http_port},
+        path => $path, %opt));
 }
 
 sub sse
 {
     my ($self, $path, %opt) = @_;
 
-    return JunkMail::SSE->new(port => $self->{http_port}, path => $path, %opt);
+    return $self->client(JunkMail::SSE->new(port => $self->{http_port},
+        path => $path, %opt));
+}
+
+# Keeps it in mind, not alive.
+sub client
+{
+    my ($self, $client) = @_;
+
+    push @{ $self->{clients} }, $client;
+    weaken($self->{clients}[-1]);
+    return $client;
 }
 
 # --- processes -------------------------------------------------------------
@@ -593,10 +606,13 @@ sub diag_logs
     }
 }
 
-# Stops everything in order and judges it: two tests of its own.
+# Stops everything in order and judges it: two tests of its own.  Clients go
+# first; how the servers part with those who stay is not tested here.
 sub done
 {
     my ($self) = @_;
+
+    $_->close for grep { $_ && $_->{socket} } @{ $self->{clients} };
 
     my @bad;
     for my $what (qw(nginx junkmaild)) {
