@@ -18,12 +18,13 @@
 
 /*
  * The page may show its own inline styles and images, and nothing else; asked
- * for with ?images=off not even the images.
+ * for with ?images=off not even the images.  It is of our origin so that the
+ * inbox can measure it; it cannot use that, as it may run nothing.
  */
 #define NGX_JUNKMAIL_API_PAGE_CSP(images)                                     \
     "default-src 'none'; style-src 'unsafe-inline'; " images                  \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "           \
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 
 #define NGX_JUNKMAIL_API_FILE_CSP "default-src 'none'; sandbox"
 

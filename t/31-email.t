@@ -202,7 +202,7 @@ is($r->{headers}{'content-type'}, 'text/html; charset=utf-8', 'its type');
 is($r->{headers}{'content-security-policy'}, "default-src 'none'; "
     . "style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; "
     . "form-action 'none'; frame-ancestors 'self'; "
-    . 'sandbox allow-popups allow-popups-to-escape-sandbox', 'its policy');
+    . 'sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox', 'its policy');
 is($r->{headers}{'x-content-type-options'}, 'nosniff', 'nosniff');
 is($r->{headers}{'referrer-policy'}, 'no-referrer', 'no referrer');
 is($r->{headers}{'x-dns-prefetch-control'}, 'off', 'no DNS prefetch');

@@ -1,136 +1,140 @@
-// The account: its key for other devices, keys for programs, what is used of the
-// quota, signing out, and the end of everything.
+// How one gets in, and the account: its key for other devices, keys for
+// programs, what is used of the quota, signing out, and the end of everything.
 
-import { attempt, button, confirm, copy, dialog, field, h, save, select, toast }
+import { attempt, button, confirm, copy, dialog, field, fill, h, save, toast }
   from './dom.js';
 import { call, get } from './api.js';
-import { bytes, left, moment, span, t } from './i18n.js';
-import { on, signOut, state } from './state.js';
+import { spans } from './addresses.js';
+import { bytes, left, moment, t } from './i18n.js';
+import { hooks, signIn, signOut, signUp, state } from './state.js';
 
 const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
 
+// --- before there is a key ---------------------------------------------------
+
+export const welcome = main => fill(main, h('div', { class: 'hero' },
+  state.why && h('p', { class: 'note', role: 'alert' }, t(state.why)),
+  h('h1', {}, t('claim')),
+  h('p', { class: 'lead' }, t('claim more')),
+  button(t('make mailbox'), async e => {
+    const b = e.currentTarget;
+    b.disabled = true;
+    await attempt(signUp);
+    b.disabled = false;
+  }, { class: 'primary big' }),
+  h('ul', { class: 'claims' },
+    [1, 2, 3].map(n => h('li', {}, t(`claim ${n}`)))),
+  h('details', {}, h('summary', {}, t('have key')),
+    h('form', {
+      class: 'line',
+      onsubmit(e) {
+        e.preventDefault();
+        attempt(() => signIn(e.target.elements.key.value.trim()));
+      },
+    }, field(t('key'), h('input', { name: 'key', autocomplete: 'off',
+      required: true, spellcheck: 'false', autocapitalize: 'off',
+      pattern: '\\s*jm_live_\\w{71}\\s*', placeholder: 'jm_live_…',
+      title: t('key form') })),
+    h('button', { class: 'primary' }, t('sign in'))))));
+
+// --- keys --------------------------------------------------------------------
+
 // A key as text and as a file.
-const secret = (key, title, text, name) => dialog(title, [h('p', {}, text),
+const secret = (key, title, text) => dialog(title, [h('p', {}, text),
   h('output', { class: 'secret', tabindex: 0 }, key),
   h('p', { class: 'buttons' }, button(t('copy'), () => copy(key)),
-    button(t('as file'), () => save(new Blob([`${key}\n`],
-      { type: 'text/plain' }), name)))], [[t('done'), 'yes', 'primary']]);
+    button(t('as file'), () => save(new Blob([`${key}\n`]),
+      'junkmail-key.txt')))], [t('done'), 'yes', 'primary']);
 
 export async function saveKey() {
-  if (await secret(state.key, t('save key'), t('save key text'),
-    'junkmail-key.txt') === 'yes')
-  {
+  if (await secret(state.key, t('save key'), t('save key text'))) {
     localStorage.setItem('junkmail.saved', 'yes');
+    hooks.draw();
   }
 }
 
-export function show(main) {
-  const usage = h('div', { class: 'usage' }, t('loading'));
-  const keys = h('ul', { class: 'cards' });
+const oneKey = key => h('li', { class: 'row', 'data-id': key.id },
+  h('span', {}, h('strong', {}, key.name || t('no name')), ' ',
+    h('span', { class: 'dim' }, key.scopes.join(', '),
+      key.expiresAt && ` · ${left(key.expiresAt)}`)),
+  button(t('revoke'), () => confirm(t('revoke'), t('revoke?', key), async () => {
+    await call('DELETE', `/keys/${key.id}`);
+    await read();
+  }), { class: 'quiet danger' }));
 
-  const read = () => attempt(async () => {
-    const [me, all] = await Promise.all([get('/accounts/me'), get('/keys')]);
-    drawUsage(usage, me.data);
-    keys.replaceChildren(...all.data.map(k => one(k, read)));
+const newKey = () => h('form', { class: 'line', onsubmit: make },
+  field(t('key name'), h('input', { name: 'name', required: true,
+    maxlength: 100, autocomplete: 'off' })),
+  field(t('life'), spans([0, 3600, 86400, 2592000, 31536000], 0)),
+  h('fieldset', {}, h('legend', {}, t('scopes')), SCOPES.map((value, i) =>
+    h('label', { class: 'check' }, h('input', { type: 'checkbox',
+      name: 'scope', value, checked: i === 0 }), t(`scope ${value}`)))),
+  h('button', { class: 'primary' }, t('make key')));
+
+function make(e) {
+  const given = new FormData(e.target), scopes = given.getAll('scope');
+
+  e.preventDefault();
+  if (!scopes.length) {
+    toast(t('no scope'));
+    return;
+  }
+  attempt(async () => {
+    const { data } = await call('POST', '/keys', { scopes,
+      name: given.get('name'), expiresIn: Number(given.get('span')) || null });
+    e.target.elements.name.value = '';
+    read();
+    await secret(data.key, data.name, t('new key text'));
   });
+}
 
-  main.append(h('h1', {}, t('account')),
-    h('section', { class: 'box' }, h('h2', {}, t('this key')),
-      h('p', {}, t('save key text')),
+// --- the account -------------------------------------------------------------
+
+let me, keys, of;
+
+async function read() {
+  [me, keys] = (await Promise.all([get('/accounts/me'), get('/keys')]))
+    .map(answer => answer.data);
+  hooks.draw();
+}
+
+export function account(main) {
+  // each time it is opened, and when mail came or went
+  if (!main.firstChild) {
+    me = keys = of = null;
+  }
+  if (of !== (state.addresses || 0)) {
+    of = state.addresses || 0;
+    attempt(read);
+  }
+
+  const box = (title, ...content) =>
+    h('section', { class: 'box' }, h('h2', {}, t(title)), content);
+
+  fill(main, h('h1', {}, t('account')),
+    box('this key', h('p', {}, t('save key text')),
       h('p', { class: 'buttons' },
         button(t('save key'), saveKey, { class: 'primary' }),
-        button(t('sign out'), async () => {
-          if (await confirm(t('sign out'), t('sign out?'), t('sign out'))) {
-            localStorage.removeItem('junkmail.saved');
-            signOut();
-          }
-        }))),
-    h('section', { class: 'box' }, h('h2', {}, t('usage')), usage),
-    h('section', { class: 'box' }, h('h2', {}, t('keys')),
-      h('p', {}, t('keys text')), keys, form(read)),
-    h('section', { class: 'box' }, h('h2', {}, t('end')),
-      h('p', {}, t('end text')),
-      button(t('delete everything'), async () => {
-        if (await confirm(t('delete everything'), t('end?'),
-          t('delete everything')))
-        {
-          await attempt(async () => {
-            await call('DELETE', '/accounts/me');
-            localStorage.removeItem('junkmail.saved');
-            signOut();
-            toast(t('ended'));
-          });
-        }
-      }, { class: 'danger' })));
-  read();
-
-  const off = on('addresses', () => attempt(async () =>
-    drawUsage(usage, (await get('/accounts/me')).data)));
-  return { leave: off };
+        button(t('sign out'), () => confirm(t('sign out'), t('sign out?'),
+          () => signOut())))),
+    box('usage', h('div', { class: 'usage' }, me ? usage(me) : t('loading'))),
+    box('keys', h('p', {}, t('keys text')),
+      h('ul', { class: 'cards' }, keys?.map(oneKey)), newKey()),
+    box('end', h('p', {}, t('end text')), button(t('delete everything'),
+      () => confirm(t('delete everything'), t('end?'), async () => {
+        await call('DELETE', '/accounts/me');
+        signOut('ended');
+      }), { class: 'danger' })));
 }
 
-function drawUsage(usage, { addresses, emails, bytes: size, quota, createdAt }) {
-  const row = (name, used, of, words) => {
-    const label = `${t(name)}: ${of ? t('used', { used: words(used),
-      of: words(of) }) : words(used)}`;
-    return h('label', {}, h('span', {}, label), of > 0 && h('meter', {
-      min: 0, max: of, high: of * 0.9, value: used }));
-  };
-  const n = x => x.toLocaleString(document.documentElement.lang);
+function usage({ addresses, emails, bytes: size, quota, createdAt }) {
+  const row = (name, n, max, words = x => x) => h('label', {},
+    h('span', {}, `${t(name)}: ${max ? t('used', { used: words(n),
+      of: words(max) }) : words(n)}`),
+    max > 0 && h('meter', { min: 0, max, high: max * 0.9, value: n }));
 
-  usage.replaceChildren(row('addresses', addresses, quota.addresses, n),
-    row('messages', emails, quota.emails, n),
+  return [row('addresses', addresses, quota.addresses),
+    row('messages', emails, quota.emails),
     row('storage', size, quota.bytes, bytes),
-    h('p', { class: 'dim' }, t('since', { date: moment(createdAt) })));
-}
-
-function one(key, read) {
-  return h('li', {}, h('div', { class: 'row' },
-    h('span', {}, h('strong', {}, key.name || t('no name')), ' ',
-      h('span', { class: 'dim' }, key.scopes.join(', '),
-        key.expiresAt && ` · ${left(key.expiresAt)}`)),
-    button(t('revoke'), async () => {
-      if (await confirm(t('revoke'), t('revoke?', { name: key.name }),
-        t('revoke')))
-      {
-        await attempt(async () => {
-          await call('DELETE', `/keys/${key.id}`);
-          await read();
-        });
-      }
-    }, { class: 'quiet danger' })));
-}
-
-function form(read) {
-  const name = h('input', { name: 'name', required: true, maxlength: 100,
-    autocomplete: 'off' });
-  const life = select({ name: 'life' }, [['', t('for ever')],
-    ...[3600, 86400, 604800, 2592000, 31536000].map(s => [s, span(s)])], '');
-  const boxes = SCOPES.map(value => h('input', { type: 'checkbox', value,
-    checked: value === 'emails:read' }));
-
-  return h('form', {
-    class: 'line',
-    async onsubmit(e) {
-      e.preventDefault();
-      const scopes = boxes.filter(b => b.checked).map(b => b.value);
-      if (!scopes.length) {
-        toast(t('no scope'));
-        return;
-      }
-      await attempt(async () => {
-        const { data } = await call('POST', '/keys', {
-          name: name.value, scopes,
-          ...life.value && { expiresIn: Number(life.value) },
-        });
-        name.value = '';
-        read();
-        await secret(data.key, data.name, t('new key text'),
-          'junkmail-key.txt');
-      });
-    },
-  }, field(t('key name'), name), field(t('life'), life),
-    h('fieldset', {}, h('legend', {}, t('scopes')), boxes.map((b, i) =>
-      h('label', { class: 'check' }, b, t(`scope ${SCOPES[i]}`)))),
-    h('button', { class: 'primary' }, t('make key')));
+    h('p', { class: 'dim' }, t('since', { date: moment(createdAt) }))];
 }

@@ -1,5 +1,5 @@
-// The REST API: one function for a call, one for bytes.  Every failure becomes
-// an ApiError whose code the languages have words for (i18n.js, `problem`).
+// The REST API: one function for the answer, one for the JSON in it.  Every
+// failure becomes an ApiError whose code the languages have words for.
 
 export const BASE = '/api/v1';
 
@@ -9,53 +9,40 @@ export function useKey(value) {
   key = value;
 }
 
+// `code` as the API gives it, or NETWORK.
 export class ApiError extends Error {
-  constructor(code, text, status, more) {
+  constructor(code, text, more) {
     super(text);
-    Object.assign(this, { code, status }, more);
+    Object.assign(this, { code, ...more });
   }
 }
 
-// The answer as it comes; throws an ApiError.
-export async function request(method, path, body, headers = {}) {
-  let answer;
-
-  if (key) {
-    headers.Authorization = `Bearer ${key}`;
-  }
-  if (body) {
-    headers['Content-Type'] = 'application/json';
-  }
-
-  try {
-    answer = await fetch(BASE + path, {
-      method, headers, body: body && JSON.stringify(body),
-      credentials: 'omit',
-    });
-  } catch (e) {
-    throw new ApiError('NETWORK', String(e), 0);
-  }
+// The answer as it comes.
+export async function request(method, path, body) {
+  const answer = await fetch(BASE + path, {
+    method, credentials: 'omit', body: body && JSON.stringify(body),
+    headers: {
+      ...key && { Authorization: `Bearer ${key}` },
+      ...body && { 'Content-Type': 'application/json' },
+    },
+  }).catch(unreached);
 
   if (answer.ok) {
     return answer;
   }
 
-  const said = await answer.json().catch(() => ({}));
-  throw new ApiError(said.code || 'INTERNAL', said.error || answer.statusText,
-    answer.status, {
-      field: said.field,
-      wait: Number(answer.headers.get('Retry-After')) || 0,
-    });
+  const { code = 'INTERNAL', error = answer.statusText, field } =
+    await answer.json().catch(() => ({}));
+  throw new ApiError(code, error, { field, status: answer.status,
+    wait: answer.headers.get('Retry-After') || 60 });
 }
 
-// What the JSON of the answer holds.
-export async function call(method, path, body) {
-  try {
-    return await (await request(method, path, body)).json();
-  } catch (e) {
-    // cut off after the head
-    throw e instanceof ApiError ? e : new ApiError('NETWORK', String(e), 0);
-  }
+function unreached(e) {
+  throw new ApiError('NETWORK', String(e));
 }
+
+// What the JSON of the answer holds; it may be cut off after its head.
+export const call = async (...what) =>
+  (await request(...what)).json().catch(unreached);
 
 export const get = path => call('GET', path);

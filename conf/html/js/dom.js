@@ -1,5 +1,6 @@
-// Elements and the few things every view does with them.  Text goes in as text
-// nodes, and nothing here or elsewhere parses HTML.
+// Elements.  A view says with h() how things look now, and fill() changes what is
+// there into that: focus, scrolling and what was typed stay.  Text goes in as
+// text nodes; nothing here or elsewhere parses HTML.
 
 import { problem, t } from './i18n.js';
 
@@ -9,41 +10,82 @@ const ICONS = {
   clip: 'M8 12l6-6a3 3 0 0 1 5 5l-8 8a5 5 0 0 1-7-7l8-8',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
   mail: 'M3 5h18v14H3zM3 7l9 6 9-6',
-  search: 'M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5',
   shield: 'M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6zM9 12l2 2 4-4',
   star: 'M12 3l3 6 6 1-4.5 4.5 1 6.5-5.5-3-5.5 3 1-6.5L3 10l6-1z',
   trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13',
   x: 'M6 6l12 12M18 6L6 18',
 };
 
-// h('a', { href, class, onclick, … }, children…): false, null and undefined
-// leave an attribute or a child out.
+export const $ = id => document.getElementById(id);
+
+// h('a', { href, class, onclick, … }, children…): an attribute or a child that
+// is false, null or undefined is left out.  What has a data-id is known by it
+// among its sisters.
 export function h(tag, props = {}, ...children) {
   const e = document.createElement(tag);
 
-  for (const [name, value] of Object.entries(props || {})) {
-    if (value === false || value === null || value === undefined) {
+  e.append(...children.flat(9).filter(c => c || c === 0));
+  e.props = {};
+  dress(e, props);
+  return e;
+}
+
+// What a person changes: set only when what is said of it changes.
+const LIVE = ['checked', 'indeterminate', 'style', 'value'];
+
+function dress(e, props) {
+  for (const name in { ...e.props, ...props }) {
+    const value = props[name];
+
+    if (value === e.props[name]) {
       continue;
     }
-    if (name.startsWith('on')) {
-      e.addEventListener(name.slice(2), value);
+    if (name.startsWith('on') || LIVE.includes(name)) {
+      e[name] = value ?? null;
+    } else if (value === false || value === undefined || value === null) {
+      e.removeAttribute(name);
     } else {
       e.setAttribute(name, value === true ? '' : value);
     }
   }
-
-  return put(e, ...children);
+  e.props = props;
 }
 
-// Other children for an element; what is false is left out.
-export function put(e, ...children) {
-  e.replaceChildren(...children.flat().filter(c => c || c === 0));
-  return e;
-}
+// Gives an element these children, keeping those that it has already.
+export function fill(e, ...children) {
+  const wanted = children.flat(9).filter(Boolean);
+  const ids = new Set(wanted.map(c => c.dataset?.id));
 
-// An address, which may break before the @ and nowhere else if it can.
-export const spoken = address => h('span', {}, address.split(/(?=@)/)
-  .map(part => h('span', { class: 'part' }, part)));
+  for (const old of [...e.children]) {
+    if (old.dataset.id && !ids.has(old.dataset.id)) {
+      old.remove();
+    }
+  }
+
+  wanted.forEach((fresh, i) => {
+    const here = e.childNodes[i], id = fresh.dataset?.id;
+    const old = id && here?.dataset?.id !== id
+      ? [...e.children].find(c => c.dataset.id === id) : here;
+
+    if (!old || old.nodeName !== fresh.nodeName || old.dataset?.id !== id) {
+      e.insertBefore(fresh, here || null);
+      return;
+    }
+    if (old !== here) {
+      e.insertBefore(old, here);
+    }
+    if (!old.props) {
+      old.isEqualNode(fresh) || old.replaceWith(fresh);
+    } else {
+      fill(old, ...fresh.childNodes);
+      dress(old, fresh.props);
+    }
+  });
+
+  while (e.childNodes.length > wanted.length) {
+    e.lastChild.remove();
+  }
+}
 
 export function icon(name) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
@@ -57,20 +99,23 @@ export function icon(name) {
   return svg;
 }
 
-// A button with an icon, a text, or both.
-export function button(label, onclick, { sign, show = true, ...props } = {}) {
-  return h('button', {
-    type: 'button', onclick,
-    title: show ? null : label, 'aria-label': show ? null : label, ...props,
+// A button with a text, or with an icon and that as its name.
+export const button = (label, onclick, { sign, show = true, ...props } = {}) =>
+  h('button', {
+    type: 'button', onclick, ...!show && { title: label, 'aria-label': label },
+    ...props,
   }, sign && icon(sign), show && h('span', {}, label));
-}
 
-export const $ = id => document.getElementById(id);
+// A text that a click copies.  An address may break before the @ and, if it can,
+// nowhere else.
+export const copier = (text, kind, label) => h('button', {
+  type: 'button', class: kind, onclick: () => copy(text), 'aria-label': label,
+}, h('span', {}, text.split(/(?=@)/).map(p => h('span', { class: 'part' }, p))),
+icon('copy'));
 
 // For screen readers.  The same words twice are two messages.
-export function announce(text) {
+export const announce = text =>
   $('said').replaceChildren(h('span', {}, text));
-}
 
 let hiding;
 
@@ -104,10 +149,9 @@ export async function copy(text) {
     await navigator.clipboard.writeText(text);
   } catch {
     // no secure origin: the old way
-    const area = h('textarea', { class: 'hidden', readonly: true });
+    const area = h('textarea', { class: 'hidden', value: text });
     const back = document.activeElement;
     (document.querySelector('dialog[open]') || document.body).append(area);
-    area.value = text;
     area.select();
     document.execCommand('copy');
     area.remove();
@@ -125,37 +169,39 @@ export function save(blob, name) {
 }
 
 // A modal dialog; resolves to the value of the button that closed it.
-export function dialog(title, content, buttons) {
-  return new Promise(resolve => {
-    const box = h('dialog', { 'aria-labelledby': 'dialog-title' },
-      h('form', { method: 'dialog' },
-        h('h2', { id: 'dialog-title' }, title), content,
-        h('p', { class: 'buttons' }, buttons.map(([label, value, kind]) =>
-          h('button', { value, class: kind }, label)))));
-
-    // The policy of this page forbids forms to be sent.
-    box.addEventListener('submit', e => {
-      e.preventDefault();
-      box.close(e.submitter?.value || '');
-    });
-    box.addEventListener('close', () => {
+export const dialog = (title, content, ...buttons) => new Promise(resolve => {
+  const box = h('dialog', {
+    'aria-labelledby': 'dialog-title',
+    onclose() {
       box.remove();
       resolve(box.returnValue);
-    });
-    document.body.append(box);
-    box.showModal();
-  });
-}
+    },
+  }, h('form', {
+    // The policy of this page forbids forms to be sent.
+    onsubmit(e) {
+      e.preventDefault();
+      box.close(e.submitter?.value);
+    },
+  }, h('h2', { id: 'dialog-title' }, title), content,
+  h('p', { class: 'buttons' }, buttons.map(([label, value, kind]) =>
+    h('button', { value, class: kind }, label)))));
 
-export const confirm = async (title, text, label) =>
-  await dialog(title, h('p', {}, text), [[t('cancel'), ''],
-    [label, 'yes', 'danger']]) === 'yes';
+  document.body.append(box);
+  box.showModal();
+});
+
+// Asks, and only then does it.
+export async function confirm(title, text, work) {
+  if (await dialog(title, h('p', {}, text), [t('cancel'), ''],
+    [title, 'yes', 'danger']))
+  {
+    await attempt(work);
+  }
+}
 
 // A label around a field.
 export const field = (label, input) =>
   h('label', { class: 'field' }, h('span', {}, label), input);
 
-export const select = (props, options, chosen) => h('select', props,
-  options.map(([value, label]) =>
-    h('option', { value, selected: String(value) === String(chosen) },
-      label)));
+export const select = (props, options) => h('select', props,
+  options.map(([value, label]) => h('option', { value }, label)));

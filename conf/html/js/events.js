@@ -1,187 +1,166 @@
-// Push: WebSocket, else Server-Sent Events, else polling.  All carry the same
-// frames from the same cursor, so nothing is missed in between.
+// Push: WebSocket, else Server-Sent Events, else polling.  The first two carry
+// the same frames from the same cursor, so nothing is missed in between; what a
+// poll has not seen, the cursor brings when push is back.
 //
 //   listen({ key, frame, link, poll, check })
 //     frame(f)      an event of the server
 //     link(state)   live, waiting (for the server), offline, polling
-//     poll()        read the list again
-//     check()       asks the API with the key: resolves if it answers, rejects
-//                   with an ApiError
-//   → { stop() }
+//     poll()        reads the list again
+//     check()       asks the API with the key: resolves if it answers
+//   → stop()
 
 import { BASE } from './api.js';
 
 const POLL = 10000;         // between two polls
 const AGAIN = 6;            // polls until push is tried again
 const LONGEST = 30000;      // between two attempts
+const PATIENCE = 10000;     // until a silent connection is given up
 
 export function listen({ key, frame, link, poll, check }) {
-  let cursor = null, way = 0, failed = 0, polls = 0;
-  let timer, close = () => {}, stopped = false;
+  const stopped = new AbortController(), over = stopped.signal;
+  let cursor = '', greeted, cut, wake;
 
-  const query = () => cursor ? `?since=${encodeURIComponent(cursor)}` : '';
+  const url = () => `${BASE}/events${cursor && `?since=${cursor}`}`;
+
+  const sleep = ms => new Promise(done => {
+    wake = done;
+    setTimeout(done, ms);
+  });
 
   function take(text) {
     const f = JSON.parse(text);
 
-    if (f.id) {
-      cursor = f.id;
-    }
+    cursor = f.id ?? cursor;
     if (f.type === 'hello') {
-      failed = 0;
+      greeted = true;
       link('live');
     }
     frame(f);
+    return f;
   }
 
-  // Once an attempt or a connection has ended.  A way that has never said
-  // hello, though the API answers, gives over to the next.
-  async function again(greeted, code) {
-    close = () => {};
-    if (stopped) {
-      return;
-    }
-    if (!navigator.onLine) {
-      link('offline');
-      return;
-    }
-    link('waiting');
+  const socket = signal => new Promise(done => {
+    const address = new URL(url(), location);
+    address.protocol = address.protocol.replace('http', 'ws');
 
-    if (!greeted || code === 1008) {
-      const answers = await check().then(() => true, e => {
-        stopped ||= e.status === 401;
-      });
-      if (answers && !greeted && ++failed >= 2) {
+    const ws = new WebSocket(address, ['junkmail.v1', `bearer.${key}`]);
+    let silence, beat = 30;
+
+    const end = () => {
+      clearTimeout(silence);
+      ws.close();
+      done();
+    };
+
+    // Scripts do not see the server's pings: after a silence one asks.
+    const listening = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => {
+        ws.send('{"type":"ping"}');
+        silence = setTimeout(end, PATIENCE);
+      }, beat * 1000);
+    };
+
+    silence = setTimeout(end, PATIENCE);
+    ws.onmessage = e => {
+      beat = take(e.data).heartbeat ?? beat;
+      listening();
+    };
+    ws.onclose = end;
+    signal.onabort = end;
+  });
+
+  // Each way lasts until it ends or is cut.  One that twice says no hello,
+  // though the API answers, gives over to the next.
+  async function run() {
+    const ways = [socket, stream, polls];
+    let way = 0, failed = 0, refused = 0;
+
+    while (!over.aborted) {
+      if (!navigator.onLine) {
+        link('offline');
+        await sleep(LONGEST);
         failed = 0;
-        way = (way + 1) % WAYS.length;
-      } else if (!answers) {
-        failed++;
+        continue;
       }
-    }
-    if (!stopped) {
+
+      greeted = false;
+      cut = new AbortController();
+      await ways[way](cut.signal).catch(() => {});
+      if (over.aborted || !navigator.onLine) {
+        continue;
+      }
+      if (way === 2) {
+        way = 0;
+        continue;
+      }
+
+      link('waiting');
+      failed = greeted ? 0 : failed + 1;
+      refused += !greeted && await check().then(() => 1, () => 0);
+      if (greeted || refused === 2) {
+        way += !greeted;
+        refused = 0;
+      }
       // not all browsers at once after a restart
-      later((0.5 + Math.random() / 2)
+      await sleep((0.5 + Math.random() / 2)
         * Math.min(LONGEST, 1000 * 2 ** failed));
     }
   }
 
-  function later(ms) {
-    clearTimeout(timer);
-    timer = setTimeout(() => WAYS[way](), ms);
-  }
+  async function stream(signal) {
+    let silence, beat = 30, text = '';
 
-  function socket() {
-    const url = new URL(`${BASE}/events${query()}`, location);
-    url.protocol = url.protocol.replace('http', 'ws');
-
-    const ws = new WebSocket(url, ['junkmail.v1', `bearer.${key}`]);
-    let greeted = false, alive, beat = 0, over = false;
-
-    const end = code => {
-      if (!over) {
-        over = true;
-        clearTimeout(alive);
-        again(greeted, code);
-      }
+    // Comments of the server are a sign of life, too.
+    const listening = ms => {
+      clearTimeout(silence);
+      silence = setTimeout(() => cut.abort(), ms);
     };
 
-    // Scripts do not see the server's pings: after a silence one asks.
-    const wait = () => {
-      clearTimeout(alive);
-      alive = setTimeout(() => {
-        ws.send('{"type":"ping"}');
-        alive = setTimeout(() => {
-          ws.close();
-          end();
-        }, 10000);
-      }, beat * 1000);
-    };
-
-    ws.onmessage = e => {
-      greeted = true;
-      beat ||= JSON.parse(e.data).heartbeat || 30;
-      wait();
-      if (e.data !== '{"type":"pong"}') {
-        take(e.data);
-      }
-    };
-    ws.onclose = e => end(e.code);
-    close = () => {
-      ws.close();
-      end();
-    };
-  }
-
-  async function stream() {
-    const cut = new AbortController();
-    let greeted = false, text = '';
-
-    close = () => cut.abort();
+    listening(PATIENCE);
     try {
-      const answer = await fetch(`${BASE}/events${query()}`, {
+      const answer = await fetch(url(), {
         headers: { Authorization: `Bearer ${key}`,
-             Accept: 'text/event-stream' },
-        signal: cut.signal, cache: 'no-store', credentials: 'omit',
+          Accept: 'text/event-stream' },
+        signal, cache: 'no-store', credentials: 'omit',
       });
-      if (answer.ok) {
-        const pipe = answer.body
-          .pipeThrough(new TextDecoderStream()).getReader();
-        for (let r; !(r = await pipe.read()).done;) {
-          const lines = (text + r.value).split('\n');
-          text = lines.pop();
-          for (const line of lines) {
-            if (line.startsWith('data:')) {
-              greeted = true;
-              take(line.slice(5));
-            }
-          }
+      if (!answer.ok) {
+        return;
+      }
+      const pipe = answer.body
+        .pipeThrough(new TextDecoderStream()).getReader();
+      for (let r; !(r = await pipe.read()).done;) {
+        const lines = (text + r.value).split('\n');
+        text = lines.pop();
+        for (const line of lines.filter(l => l.startsWith('data:'))) {
+          beat = take(line.slice(5)).heartbeat ?? beat;
         }
+        listening(beat * 1000 + PATIENCE);
       }
-    } catch {
-      // as if it had ended
-    }
-    again(greeted);
-  }
-
-  async function ask() {
-    try {
-      await poll();
-      link('polling');
-    } catch {
-      link('waiting');
-    }
-    if (!stopped && way === 2) {
-      if (++polls % AGAIN === 0) {
-        way = 0;
-      }
-      later(POLL);
+    } finally {
+      clearTimeout(silence);
     }
   }
 
-  const WAYS = [socket, stream, ask];
+  async function polls(signal) {
+    for (let i = 0; i < AGAIN && !signal.aborted; i++) {
+      await poll().then(() => link('polling'), () => link('waiting'));
+      await sleep(POLL);
+    }
+  }
 
-  const online = () => {
-    failed = 0;
-    link('waiting');
-    later(0);
+  // When the network comes or goes, or all is over.
+  const changed = () => {
+    cut?.abort();
+    wake?.();
   };
-  const offline = () => {
-    clearTimeout(timer);
-    close();
-    link('offline');
-  };
 
-  addEventListener('online', online);
-  addEventListener('offline', offline);
-  later(0);
+  addEventListener('online', changed, { signal: over });
+  addEventListener('offline', changed, { signal: over });
+  run();
 
-  return {
-    stop() {
-      stopped = true;
-      clearTimeout(timer);
-      close();
-      removeEventListener('online', online);
-      removeEventListener('offline', offline);
-    },
+  return () => {
+    stopped.abort();
+    changed();
   };
 }

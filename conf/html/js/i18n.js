@@ -1,12 +1,8 @@
 // Words, numbers and times in the language of the browser.  A language is a
 // file of lang/, and only the one in use is loaded.
 
-const LANGUAGES = ['en', 'de', 'fr', 'es'];
-
-const wanted = navigator.languages.map(l => l.slice(0, 2).toLowerCase());
-const lang = wanted.find(l => LANGUAGES.includes(l)) || 'en';
-const locale = navigator.languages.find(l => l.toLowerCase().startsWith(lang))
-  || lang;
+const locale = navigator.languages.find(l => /^(en|de|fr|es)\b/i.test(l)) || 'en';
+const lang = locale.slice(0, 2).toLowerCase();
 const { default: words } = await import(`../lang/${lang}.js`);
 const plural = new Intl.PluralRules(lang);
 
@@ -19,68 +15,53 @@ export function t(name, values = {}) {
   if (Array.isArray(text)) {
     text = text[plural.select(values.n) === 'one' ? 0 : 1];
   }
-  return text.replace(/\{(\w+)\}/g, (_, v) => typeof values[v] === 'number'
-    ? values[v].toLocaleString(locale) : values[v] ?? '');
+  return text.replace(/\{(\w+)\}/g, (_, v) =>
+    values[v]?.toLocaleString(locale) ?? '');
 }
+
+// What there may be no words for.
+export const known = (name, values) => words[name] && t(name, values);
 
 // What went wrong, and what to do now.
-export function problem(e) {
-  const name = `error ${e.code}`;
+export const problem = e =>
+  known(`error ${e.code}`, e) || t('error', { text: e.message });
 
-  if (!words[name]) {
-    return t('error', { text: e.message });
-  }
-  return t(name, { field: e.field, wait: e.wait || 60 });
-}
+const unit = (n, name, unitDisplay = 'long', digits = 0) =>
+  new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay,
+    maximumFractionDigits: digits }).format(n);
 
 export function bytes(n) {
-  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
   const i = n < 1 ? 0 : Math.min(3, Math.floor(Math.log10(n) / 3));
 
-  return new Intl.NumberFormat(locale, {
-    style: 'unit', unit: units[i], unitDisplay: i ? 'short' : 'long',
-    maximumFractionDigits: i > 1 ? 1 : 0,
-  }).format(n / 1000 ** i);
+  return unit(n / 1000 ** i, ['byte', 'kilobyte', 'megabyte', 'gigabyte'][i],
+    i ? 'short' : 'long', i > 1 ? 1 : 0);
 }
+
+const time = (iso, how) =>
+  new Intl.DateTimeFormat(locale, how).format(new Date(iso));
+
+export const moment = iso => time(iso, { dateStyle: 'full', timeStyle: 'short' });
 
 // Today the hour, then the day, then the year too.
 export function when(iso) {
   const date = new Date(iso), now = new Date();
-  const today = date.toDateString() === now.toDateString();
 
-  return new Intl.DateTimeFormat(locale, today
-    ? { timeStyle: 'short' }
-    : date.getFullYear() === now.getFullYear()
-      ? { day: 'numeric', month: 'short' }
-      : { dateStyle: 'short' }).format(date);
+  return time(iso, date.toDateString() === now.toDateString()
+    ? { timeStyle: 'short' } : date.getFullYear() === now.getFullYear()
+      ? { day: 'numeric', month: 'short' } : { dateStyle: 'short' });
 }
 
-export const moment = iso => new Intl.DateTimeFormat(locale,
-  { dateStyle: 'full', timeStyle: 'short' }).format(new Date(iso));
+// A length of time, in the largest unit that fits so many times.
+export function span(seconds, times = 1) {
+  const [name, size] = [['day', 86400], ['hour', 3600], ['minute', 60]]
+    .find(([, s]) => seconds >= times * s) || ['minute', 60];
 
-// Of an address: the largest unit that fits twice.
+  return unit(Math.max(1, Math.round(seconds / size)), name);
+}
+
 export function left(iso) {
-  if (!iso) {
-    return t('for ever');
-  }
-
   const seconds = (new Date(iso) - Date.now()) / 1000;
-  if (seconds <= 0) {
-    return t('expired');
-  }
 
-  const [unit, size] = [['day', 86400], ['hour', 3600], ['minute', 60]]
-    .find(([, s]) => seconds >= 2 * s) || ['minute', 60];
-  return t('left', {
-    time: new Intl.NumberFormat(locale, {
-      style: 'unit', unit, unitDisplay: 'long',
-    }).format(Math.max(1, Math.round(seconds / size))),
-  });
+  return !iso ? t('for ever') : seconds <= 0 ? t('expired')
+    : t('left', { time: span(seconds, 2) });
 }
-
-export const span = seconds => {
-  const [unit, size] = [['day', 86400], ['hour', 3600], ['minute', 60]]
-    .find(([, s]) => seconds >= s);
-  return new Intl.NumberFormat(locale,
-    { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / size);
-};

@@ -1,165 +1,123 @@
 // One mail.  Its cleaned HTML is a page of its own behind a ticket, in a frame
-// that may run nothing and is of no origin; so it cannot be measured, and gets
-// what room there is, scrolls by itself, and can be drawn larger.
+// that may run nothing, so that this page may measure it (README, "The web
+// inbox").
 
-import { announce, attempt, button, copy, h, icon, put, save } from './dom.js';
-import { call, get, request } from './api.js';
-import { bytes, moment, problem, t } from './i18n.js';
-import { link } from './route.js';
-import { change, on, signOut, state } from './state.js';
-import { binThem, destroyAsked, restore } from './inbox.js';
+import { $, announce, attempt, button, copier, h, icon, save } from './dom.js';
+import { BASE, call, get, request } from './api.js';
+import { bytes, known, moment, problem, t } from './i18n.js';
+import { change, hooks, link, lost, state } from './state.js';
+import { removers, star } from './inbox.js';
 
 const LONGEST = 300000;         // characters of the source that are shown
+const TALLEST = 30000;          // pixels of a frame; then it scrolls by itself
+const SHOWN = ['mail', 'text', 'source', 'details'];
 
-let id = null, email = null, body, bar, off;
+let id = null;                  // of the mail
+let now = {};                   // what goes with it: error, url, original, …
 
-export async function open(pane, wanted) {
-  bar && drawBar();
-  if (wanted === id) {
-    return;
-  }
-  close();
-  id = wanted;
-  put(pane, h('p', { class: 'quietly' }, t('loading')));
-
-  try {
-    const { data } = await get(`/emails/${encodeURIComponent(wanted)}`);
-    if (wanted !== id) {
-      return;
-    }
-    email = data;
-  } catch (e) {
-    if (wanted === id) {
-      id = null;
-      put(pane, h('div', { class: 'quietly' },
-        h('p', { role: 'alert' }, e.status === 404 ? t('mail gone') : problem(e)),
-        h('p', {}, h('a', { class: 'button', href: back() }, t('back')), ' ',
-          e.status !== 404 && button(t('retry'), () => open(pane, wanted)))));
-      if (e.status === 401) {
-        signOut('gone');
-      }
-    }
-    return;
-  }
-
-  draw(pane);
-  off = on('changed', ({ type, ids, data }) => {
-    if (ids.includes(id) && type === 'email.updated') {
-      for (const flag of ['isRead', 'isStarred', 'isDeleted']) {
-        email[flag] = data[flag] ?? email[flag];
-      }
-      drawBar();
-    }
-  });
-  if (!email.isRead) {
-    set({ isRead: true });
+// Begins to read a mail, if it is not the one that is shown.
+export function open(wanted) {
+  if (wanted !== id) {
+    id = wanted;
+    state.mail = null;
+    now = { url: '', images: false, arrived: false };
+    read(now);
   }
 }
 
-// Forgets the mail; returns which it was.
+async function read(mine) {
+  try {
+    const { data } = await get(`/emails/${encodeURIComponent(id)}`);
+    if (mine !== now) {
+      return;
+    }
+    state.mail = data;
+    frame();
+    data.isRead || attempt(() => change([data.id], { isRead: true }));
+  } catch (e) {
+    mine.error = e;
+    e.status === 401 && lost(e);
+  }
+  hooks.draw();
+}
+
+// Forgets it; returns which it was.
 export function close() {
   const last = id;
 
-  off?.();
-  off = id = email = bar = null;
+  id = state.mail = null;
+  now = {};
   return last;
+}
+
+// The first time that it is there it gets the focus.
+export function arrive() {
+  if (state.mail && !now.arrived) {
+    now.arrived = true;
+    $('pane').scrollTop = 0;
+    $('pane').querySelector('h2').focus({ preventScroll: true });
+  }
 }
 
 const back = () => link({ ...state.filter });
 
-function set(flags) {
-  Object.assign(email, flags);
-  drawBar();
-  return attempt(() => change([id], flags));
-}
+export function pane(m, s) {
+  const mail = state.mail;
 
-function drawBar() {
-  const { isStarred, isDeleted } = email || {};
-  const focused = document.activeElement?.dataset?.bar;
-
-  if (!email) {
-    return;
+  if (now.error) {
+    const gone = now.error.status === 404;
+    return h('div', { class: 'quietly' },
+      h('p', { role: 'alert' }, gone ? t('mail gone') : problem(now.error)),
+      h('p', {}, h('a', { class: 'button', href: back() }, t('back')), ' ',
+        gone || button(t('retry'), () => {
+          close();
+          open(m);
+        })));
   }
-  put(bar, 
-    h('a', { class: 'button quiet back', href: back() }, icon('back'),
-      h('span', {}, t('back'))),
-    button(t('star'), () => set({ isStarred: !email.isStarred }),
-      { sign: 'star', show: false, class: 'quiet star',
-       'aria-pressed': String(isStarred), 'data-bar': 'star' }),
-    button(t(email.isRead ? 'mark unread' : 'mark read'),
-      () => set({ isRead: !email.isRead }),
-      { class: 'quiet', sign: 'mail', show: false, 'data-bar': 'read' }),
-    h('span', { class: 'room' }),
-    isDeleted ? button(t('restore'), () => restore([id]), { class: 'quiet' })
-      : button(t('to bin'), () => binThem([id]),
-        { class: 'quiet', sign: 'trash' }),
-    isDeleted && button(t('delete for good'), () => destroyAsked([id]),
-      { class: 'quiet danger' }));
-  if (focused) {
-    bar.querySelector(`[data-bar=${focused}]`)?.focus();
+  if (!mail) {
+    return h('p', { class: 'quietly' }, t('loading'));
   }
+
+  const shown = SHOWN.includes(s) ? s : 'mail';
+  const body = { mail: framed, text, source, details }[shown];
+
+  return [
+    h('div', { class: 'bar' },
+      h('a', { class: 'button quiet back', href: back() }, icon('back'),
+        h('span', {}, t('back'))),
+      star(mail),
+      button(t(mail.isRead ? 'mark unread' : 'mark read'),
+        () => attempt(() => change([m], { isRead: !mail.isRead })),
+        { class: 'quiet', sign: 'mail', show: false }),
+      h('span', { class: 'room' }), removers([m], mail.isDeleted)),
+    head(mail),
+    h('nav', { class: 'modes', 'aria-label': t('show as') }, SHOWN.map(name =>
+      h('a', { href: link({ ...state.filter, m, s: name !== 'mail' && name }),
+        'aria-current': name === shown && 'true' }, t(name)))),
+    h('div', { class: 'body', 'data-id': `${m} ${shown}` }, body(mail)),
+  ];
 }
 
-function draw(pane) {
-  const m = email;
-  const title = h('h2', { tabindex: -1, class: 'subject' },
-    m.subject || t('no subject'));
-  const files = m.attachments.filter(a => !a.isInline);
-  const pictures = m.attachments.filter(a => a.isInline);
-  const modes = h('div', { class: 'modes', role: 'group',
-    'aria-label': t('show as') });
-
-  bar = h('div', { class: 'bar' });
-  body = h('div', { class: 'body' });
-
-  const mode = (name, fill) => button(t(name), e => {
-    for (const b of modes.children) {
-      b.setAttribute('aria-pressed', String(b === e.currentTarget));
-    }
-    fill();
-  }, { 'aria-pressed': 'false' });
-  modes.append(mode('mail', () => frame(pictures)), mode('text', text),
-    mode('source', source), mode('details', () => details(m)));
-
-  drawBar();
-  put(pane, bar, h('div', { class: 'head' }, title,
-    h('p', { class: 'sender' }, h('strong', {}, m.fromName || m.from), ' ',
-      m.fromName && h('span', {}, `<${m.from}>`)),
-    h('p', { class: 'dim' }, t('to whom', { to: m.to }), ' · ',
-      h('time', { datetime: m.receivedAt }, moment(m.receivedAt))),
-    m.codes.length > 0 && h('p', { class: 'codes' }, m.codes.map(code =>
-      h('button', { type: 'button', class: 'code', onclick: () => copy(code),
-        'aria-label': t('copy code', { code }) },
-        h('span', {}, code), icon('copy')))),
-    warnings(m), report(m),
-    files.length > 0 && h('ul', { class: 'files', 'aria-label': t('attachments') },
-      files.map(attachment))), modes, body);
-  modes.firstElementChild.click();
-  pane.scrollTop = 0;
-  title.focus({ preventScroll: true });
-}
-
-// --- what was found ----------------------------------------------------------
-
-function warnings({ warnings: all }) {
-  return all.length > 0 && h('ul', { class: 'warnings' }, all.map(w => {
-    const name = `warning ${w.code}`, text = t(name, { host: w.host });
-    return h('li', {}, text === name ? w.text : text);
-  }));
-}
+const head = m => h('div', { class: 'head', 'data-id': m.id },
+  h('h2', { tabindex: -1, class: 'subject' }, m.subject || t('no subject')),
+  h('p', { class: 'sender' }, h('strong', {}, m.fromName || m.from), ' ',
+    m.fromName && h('span', {}, `<${m.from}>`)),
+  h('p', { class: 'dim' }, t('to whom', m), ' · ',
+    h('time', { datetime: m.receivedAt }, moment(m.receivedAt))),
+  m.codes.length > 0 && h('p', { class: 'codes' },
+    m.codes.map(code => copier(code, 'code', t('copy code', { code })))),
+  m.warnings.length > 0 && h('ul', { class: 'warnings' }, m.warnings.map(w =>
+    h('li', {}, known(`warning ${w.code}`, w) || w.text))),
+  m.trackers.length > 0 && report(m.trackers),
+  h('ul', { class: 'files', 'aria-label': t('attachments') },
+    m.attachments.filter(a => !a.isInline).map(attachment)));
 
 // "3 trackers removed: Mailchimp, HubSpot and 1 unknown", and the list.
-function report({ trackers }) {
-  if (!trackers.length) {
-    return false;
-  }
-
-  const names = [...new Set(trackers.map(x => x.vendor).filter(Boolean))];
-  const others = trackers.filter(x => !x.vendor).length;
-  if (others) {
-    names.push(t('unknown', { n: others }));
-  }
-  const list = new Intl.ListFormat(document.documentElement.lang).format(names);
+function report(trackers) {
+  const names = new Set(trackers.map(x => x.vendor).filter(Boolean));
+  const n = trackers.filter(x => !x.vendor).length;
+  const list = new Intl.ListFormat(document.documentElement.lang)
+    .format([...names, ...n ? [t('unknown', { n })] : []]);
 
   return h('details', { class: 'report' },
     h('summary', {}, icon('shield'), ' ',
@@ -168,98 +126,125 @@ function report({ trackers }) {
       x.host, x.count > 1 && `× ${x.count}`].filter(Boolean).join(' · ')))));
 }
 
-function attachment(file) {
-  const name = file.filename || t('no name');
-  const fetchIt = async e => {
-    const b = e.currentTarget;
-    b.disabled = true;
-    announce(t('loading'));
-    await attempt(async () => {
-      const answer = await request('GET', file.url.replace(/^\/api\/v1/, ''));
-      save(await answer.blob(), name);
-    });
-    b.disabled = false;
-  };
+function attachment({ filename, size, url }) {
+  const name = filename || t('no name');
 
-  return h('li', {}, h('button', { type: 'button', onclick: fetchIt,
-    title: t('download', { name, size: bytes(file.size) }) },
-    icon('clip'), h('span', {}, name), h('small', {}, bytes(file.size))));
+  return h('li', {}, h('button', { type: 'button',
+    title: t('download', { name, size: bytes(size) }),
+    onclick() {
+      announce(t('loading'));
+      attempt(async () => {
+        const answer = await request('GET', url.replace(BASE, ''));
+        save(await answer.blob(), name);
+      });
+    } }, icon('clip'), h('span', {}, name), h('small', {}, bytes(size))));
 }
 
 // --- ways to show it ---------------------------------------------------------
 
-// Pictures of the mail itself come on request; others not at all.
-async function frame(pictures, shown) {
-  const mine = id, remote = email.remoteImages.length;
-  const note = (pictures.length > 0 && !shown) || remote > 0;
+// Asks for a ticket, and the frame follows.  Pictures of the mail itself come on
+// request; others not at all.
+const frame = (mine = now) => attempt(async () => {
+  const { data } = await call('POST', `/emails/${id}/view`, {});
 
-  put(body, note && h('p', { class: 'pictures' },
-    pictures.length > 0 && !shown && button(t('show images',
-      { n: pictures.length }), () => frame(pictures, true)),
-    remote > 0 && h('span', {}, t('remote images', { n: remote }))),
-    h('p', { class: 'wait' }, t('loading')));
+  mine.url = data.url + (mine.images ? '' : '?images=off');
+  hooks.draw();
+});
 
-  await attempt(async () => {
-    const { data } = await call('POST', `/emails/${mine}/view`, {});
-    if (mine === id) {
-      body.lastChild.replaceWith(h('iframe', {
-        src: data.url + (shown ? '' : '?images=off'),
-        title: t('mail content'), referrerpolicy: 'no-referrer',
-        sandbox: 'allow-popups allow-popups-to-escape-sandbox',
-      }));
-    }
-  });
+function framed({ attachments, remoteImages }) {
+  const own = attachments.filter(a => a.isInline).length;
+  const remote = remoteImages.length, ask = own > 0 && !now.images;
+
+  return [
+    (ask || remote > 0) && h('p', { class: 'pictures' },
+      ask && button(t('show images', { n: own }), () => {
+        now.images = true;
+        frame();
+      }),
+      remote > 0 && h('span', {}, t('remote images', { n: remote }))),
+    now.url ? h('iframe', { 'data-id': now.url, src: now.url,
+      title: t('mail content'), referrerpolicy: 'no-referrer',
+      sandbox: 'allow-same-origin allow-popups allow-popups-to-escape-sandbox',
+      onload: e => widths.observe(e.target) })
+      : h('p', { class: 'wait' }, t('loading')),
+  ];
 }
 
-function text() {
-  put(body, h('pre', { tabindex: 0, 'aria-label': t('text') },
-    email.bodyText || t('no text')));
-}
+// As high as what is in it, measured at no height, so that what is as high as
+// the window does not count.
+const widths = new ResizeObserver(entries => {
+  for (const { target: frame, contentRect: { width } } of entries) {
+    const page = frame.contentDocument?.documentElement, pane = $('pane');
+    const top = pane?.scrollTop;
 
-async function source() {
-  const mine = id;
-
-  put(body, h('p', { class: 'wait' }, t('loading')));
-  try {
-    const blob = await (await request('GET', `/emails/${mine}/source`)).blob();
-    const raw = await blob.slice(0, LONGEST).text();
-    if (mine === id) {
-      put(body, h('p', { class: 'pictures' },
-        button(t('download', { name: 'mail.eml', size: bytes(blob.size) }),
-          () => save(blob, 'mail.eml')),
-        blob.size > LONGEST && h('span', {}, t('beginning only'))),
-        h('pre', { tabindex: 0, 'aria-label': t('source') }, raw));
-    }
-  } catch (e) {
-    if (mine === id) {
-      put(body, h('p', { role: 'alert' },
-        e.status === 404 ? t('no source') : problem(e)));
+    if (page && width !== frame.measured) {
+      frame.measured = width;
+      frame.style.height = 0;
+      frame.style.height = `${Math.min(page.scrollHeight, TALLEST)}px`;
+      // and a scroll bar, if it is too wide
+      frame.style.height = `${frame.offsetHeight * 2 - page.clientHeight}px`;
+      pane.scrollTop = top;
     }
   }
+});
+
+const text = mail => h('pre', { tabindex: 0, 'aria-label': t('text') },
+  mail.bodyText || t('no text'));
+
+// Read when it is first looked at.
+function source(mail, mine = now) {
+  const { original, raw, trouble } = now;
+
+  if (trouble) {
+    return h('p', { role: 'alert' },
+      trouble.status === 404 ? t('no source') : problem(trouble));
+  }
+  if (raw === undefined) {
+    mine.raw = null;
+    request('GET', `/emails/${id}/source`).then(async answer => {
+      mine.original = await answer.blob();
+      mine.raw = await mine.original.slice(0, LONGEST).text();
+    }).catch(e => {
+      mine.trouble = e;
+    }).finally(hooks.draw);
+  }
+  if (!raw) {
+    return h('p', { class: 'wait' }, t('loading'));
+  }
+  return [
+    h('p', { class: 'pictures' },
+      button(t('download', { name: 'mail.eml', size: bytes(original.size) }),
+        () => save(original, 'mail.eml')),
+      original.size > LONGEST && h('span', {}, t('beginning only'))),
+    h('pre', { tabindex: 0, 'aria-label': t('source') }, raw),
+  ];
 }
 
 function details({ headers, authentication, removed, links, from, fromName, size }) {
-  const facts = [['from', `${fromName} <${from}>`], ['reply to', headers.replyTo],
-    ['cc', headers.cc], ['date', headers.date], ['id', headers.messageId],
-    ['answer to', headers.inReplyTo], ['list', headers.listUnsubscribe],
-    ['checked', Object.entries(authentication).map(x => x.join(': ')).join(', ')],
-    ['size', bytes(size)],
-    ['removed', Object.entries(removed).filter(x => x[1])
-      .map(([what, n]) => `${n} × ${what}`).join(', ')]];
+  const counts = all => Object.entries(all).filter(x => x[1]);
+  const facts = {
+    from: `${fromName} <${from}>`, 'reply to': headers.replyTo, cc: headers.cc,
+    date: headers.date, id: headers.messageId, 'answer to': headers.inReplyTo,
+    list: headers.listUnsubscribe, size: bytes(size),
+    checked: counts(authentication).map(x => x.join(': ')).join(', '),
+    removed: counts(removed).map(([what, n]) => `${n} × ${what}`).join(', '),
+  };
 
-  put(body, h('div', { class: 'details', tabindex: 0 },
-    h('dl', {}, facts.filter(x => x[1])
-      .flatMap(([name, value]) => [h('dt', {}, t(`head ${name}`)), h('dd', {}, value)])),
+  return h('div', { class: 'details', tabindex: 0 },
+    h('dl', {}, counts(facts).map(([name, value]) =>
+      [h('dt', {}, t(`head ${name}`)), h('dd', {}, value)])),
     links.length > 0 && h('h3', {}, t('links', { n: links.length })),
-    h('ul', { class: 'links' }, links.map(({ href, text: label }) => {
-      let host = '';
-      try {
-        host = new URL(href).host;
-      } catch {
-        // mailto: and the like have none
-      }
-      return h('li', {}, h('a', /^(https?|mailto):/i.test(href) ? { href,
-        target: '_blank', rel: 'noopener noreferrer' } : {},
-        h('strong', {}, host || href)), ' ', label);
-    }))));
+    h('ul', { class: 'links' }, links.map(({ href, text: label }) => h('li', {},
+      h('a', /^(https?|mailto):/i.test(href) ? { href, target: '_blank',
+        rel: 'noopener noreferrer' } : {}, h('strong', {}, host(href))),
+      ' ', label))));
+}
+
+// Of mailto: and the like the address itself.
+function host(href) {
+  try {
+    return new URL(href).host || href;
+  } catch {
+    return href;
+  }
 }

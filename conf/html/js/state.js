@@ -1,177 +1,158 @@
-// What the page knows: the key, the addresses, the list that is shown, and how
-// the link to the server is.  Views read `state` and hear of changes by `on`;
-// whatever changes mail goes through here, so that the list is right at once and
-// put right again if the server refuses.
+// What the page knows: the key, the addresses, the list that is shown, the mail
+// that is read, how the link to the server is.  Views read `state`; what changes
+// it ends in hooks.draw().  All that changes mail goes through here, so that it
+// is right at once and put right again if the server refuses.
 
-import { ApiError, call, get, useKey } from './api.js';
+import { call, get, useKey } from './api.js';
 import { listen } from './events.js';
 
 const PAGE = 50;
+const FLAGS = ['isRead', 'isStarred', 'isDeleted'];
 
 export const state = {
   key: localStorage.getItem('junkmail.key') || '',
+  why: '',                    // there is no key any more
   addresses: null,            // null until they are known
   link: 'waiting',
   filter: null,               // { a: address, f: unread|starred|bin, q }
   items: [], total: 0, done: false, loading: false, error: null,
+  mail: null,                 // all of the one that is read
 };
 
-const hub = new EventTarget();
-let push, turn = 0, newest = '', addressesDue, syncDue;
+// What main.js sets: to draw again soon or now, and to say that mail has come.
+export const hooks = {};
 
-// Calls back with the detail of each `name`; returns how to stop that.
-export function on(name, back) {
-  const hear = e => back(e.detail);
+let stop, turn = 0, newest = '';
 
-  hub.addEventListener(name, hear);
-  return () => hub.removeEventListener(name, hear);
+// --- the address bar ---------------------------------------------------------
+
+// All that is shown stands behind the #, so that going back, reloading and deep
+// links work.  a, f, q: the list; m: mail, s: how it is shown; v: another page.
+export const route = () =>
+  Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+
+// A link to `params`; what is empty is left out.
+export const link = params => '#' + new URLSearchParams(
+  Object.entries(params).filter(([, value]) => value));
+
+export function go(params) {
+  location.hash = link(params);
 }
-
-const emit = (name, detail) => hub.dispatchEvent(new CustomEvent(name, { detail }));
 
 // --- the key -----------------------------------------------------------------
 
+useKey(state.key);
+
 // Another tab of this browser has signed in or out.
-addEventListener('storage', e => {
-  if (e.key === 'junkmail.key') {
-    location.reload();
-  }
-});
+addEventListener('storage', e => e.key === 'junkmail.key' && location.reload());
 
 export async function signUp() {
+  useKey('');
   const { data } = await call('POST', '/accounts');
-
   useKey(data.key);
-  localStorage.setItem('junkmail.key', data.key);
-  state.key = data.key;
-  await call('POST', '/addresses', {}).finally(begin);
+  await call('POST', '/addresses', {}).finally(() => enter(data.key));
 }
 
 // With a key that somebody has; throws if it is none.
 export async function signIn(key) {
   useKey(key);
-  try {
-    await get('/accounts/me');
-  } catch (e) {
-    useKey(state.key);
-    throw e;
-  }
+  await get('/accounts/me');
+  enter(key);
+}
+
+function enter(key) {
   localStorage.setItem('junkmail.key', key);
-  state.key = key;
+  useKey(state.key = key);
   begin();
 }
 
-export function signOut(why) {
-  push?.stop();
-  localStorage.removeItem('junkmail.key');
+export function signOut(why = '') {
+  stop?.();
+  ['key', 'saved'].forEach(name => localStorage.removeItem(`junkmail.${name}`));
   useKey('');
-  Object.assign(state, { key: '', addresses: null, items: [], filter: null });
-  emit('out', why);
+  turn++;
+  newest = '';
+  Object.assign(state, { key: '', why, addresses: null, filter: null, items: [],
+    mail: null });
+  go({});
+  hooks.draw();
 }
 
 export function begin() {
-  push?.stop();
-  useKey(state.key);
   readAddresses().catch(lost);
-  push = listen({
-    key: state.key, frame, poll,
-    link(l) {
-      state.link = l;
-      emit('link');
+  stop = listen({
+    key: state.key, frame,
+    link(now) {
+      state.link = now;
+      hooks.draw();
     },
+    poll: () => Promise.all([sync(), readAddresses()]),
     check: () => get('/accounts/me').catch(e => {
       lost(e);
       throw e;
     }),
   });
-  emit('in');
+  hooks.draw();
 }
 
 // A key that is gone ends everything, other errors go on.
-function lost(e) {
+export function lost(e) {
   if (e.status === 401) {
-    signOut('gone');
+    signOut('key gone');
   } else {
     state.error = e;
-    emit('list');
+    hooks.draw();
   }
+}
+
+// Runs `work` once for many calls; `due` holds what is waiting.
+const due = {};
+
+function soon(name, work) {
+  due[name] ??= setTimeout(() => {
+    delete due[name];
+    state.key && work().catch(lost);
+  }, 300);
 }
 
 // --- addresses ---------------------------------------------------------------
 
-export async function readAddresses() {
+async function readAddresses() {
   const all = [];
 
-  for (let page; !page || all.length < page.total;) {
-    page = (await get(`/addresses?limit=100&offset=${all.length}`)).data;
-    if (!page.addresses.length) {
-      break;
-    }
-    all.push(...page.addresses);
+  for (let data; !data || (data.addresses.length && all.length < data.total);) {
+    ({ data } = await get(`/addresses?limit=100&offset=${all.length}`));
+    all.push(...data.addresses);
   }
   state.addresses = all;
-  emit('addresses');
+  hooks.draw();
 }
 
-// Counters follow the mail, once for many events.
-function touchAddresses() {
-  addressesDue ??= setTimeout(() => {
-    addressesDue = null;
-    readAddresses().catch(lost);
-  }, 400);
-}
-
-export const address = id => state.addresses?.find(a => a.id === id);
-
-export const over = a => Boolean(a.expiresAt && new Date(a.expiresAt) <= Date.now());
+export const over = a => a.expiresAt && new Date(a.expiresAt) <= Date.now();
 
 export const unread = () =>
   (state.addresses || []).reduce((n, a) => n + a.unread, 0);
 
-export async function makeAddress(fields) {
-  const { data } = await call('POST', '/addresses', fields);
+// POST, PATCH or DELETE of one; resolves to it.
+export async function address(method, fields, id = '') {
+  const { data } = await call(method, `/addresses${id && '/'}${id}`, fields);
+
   await readAddresses();
   return data;
 }
 
-export async function changeAddress(id, fields) {
-  await call('PATCH', `/addresses/${id}`, fields);
-  await readAddresses();
-}
-
-export async function deleteAddress(id) {
-  await call('DELETE', `/addresses/${id}`);
-  await readAddresses();
-}
-
 // --- the list ----------------------------------------------------------------
 
-function page(after) {
-  const { a, f, q } = state.filter;
-  const ask = new URLSearchParams({ fields: 'summary', limit: PAGE });
-
-  if (a) {
-    ask.set('address_id', a);
-  }
-  if (f === 'bin') {
-    ask.set('is_deleted', 'true');
-  } else if (f) {
-    ask.set(f, 'true');
-  }
-  if (q) {
-    ask.set('q', q);
-  }
-  if (after) {
-    ask.set('after', after);
-  }
-  return get(`/emails?${ask}`);
-}
+const page = ({ a, f, q }, after) => get('/emails' + link({
+  fields: 'summary', limit: PAGE, address_id: a, q, after,
+  [f === 'bin' ? 'is_deleted' : f || 'f']: f && 'true',
+}).replace('#', '?'));
 
 export function openList(filter) {
   turn++;
   Object.assign(state, { filter, items: [], total: 0, done: false,
-             loading: false, error: null });
-  return more();
+    loading: false, error: null });
+  more();
 }
 
 // The next page.
@@ -181,106 +162,93 @@ export async function more() {
   if (state.loading || state.done || !state.filter) {
     return;
   }
-  state.loading = true;
-  emit('list');
+  Object.assign(state, { loading: true, error: null });
+  hooks.draw();
   try {
-    const { data, total } = await page(state.items.at(-1)?.id);
-    if (mine !== turn) {
-      return;
-    }
-    const known = new Set(state.items.map(i => i.id));
-    state.items.push(...data.filter(i => !known.has(i.id)));
-    Object.assign(state, { total, done: data.length < PAGE, error: null });
-    seen(data);
-  } catch (e) {
+    const { data, total } = await page(state.filter, state.items.at(-1)?.id);
     if (mine === turn) {
-      lost(e);
+      const known = new Set(state.items.map(i => i.id));
+      state.items.push(...data.filter(i => !known.has(i.id)));
+      Object.assign(state, { total, done: data.length < PAGE });
+      seen(data);
     }
+  } catch (e) {
+    mine === turn && lost(e);
   }
   if (mine === turn) {
     state.loading = false;
-    emit('list');
+    hooks.draw();
   }
 }
 
-// The first page again; what lies behind it stays, unless it is `all` doubtful.
-export async function sync(all) {
-  const mine = turn;
+// The first page again.  What lies behind it stays, unless it is `all` in doubt
+// or more has come than this page holds.
+async function sync(all) {
+  const mine = turn, before = newest, top = state.items[0]?.id;
 
   if (!state.filter) {
     return;
   }
-  const { data, total } = await page();
+  const { data, total } = await page(state.filter);
   if (mine !== turn) {
     return;
   }
   // Ids sort by time.
-  const behind = all || data.length < PAGE ? []
-    : state.items.filter(i => i.id < data.at(-1).id);
-  const before = newest;
+  const last = data.length === PAGE && !all && data.at(-1).id;
+  const behind = last && last <= top ? state.items.filter(i => i.id < last) : [];
   Object.assign(state, { items: [...data, ...behind], total, error: null });
-  if (!behind.length) {
-    state.done = data.length < PAGE;
-  }
+  state.done = behind.length ? state.done : data.length < PAGE;
   seen(data);
-  emit('list');
+  hooks.draw();
   if (before) {
     data.filter(i => i.id > before && !i.isRead && !i.isDeleted)
-      .forEach(i => emit('arrived', i));
+      .reverse().forEach(i => hooks.arrived(i));
   }
 }
 
-function touchList() {
-  syncDue ??= setTimeout(() => {
-    syncDue = null;
-    sync().catch(lost);
-  }, 300);
-}
-
+// In an empty box whatever comes is new.
 function seen(items) {
-  for (const { id } of items) {
-    newest = id > newest ? id : newest;
-  }
-  // an empty box: whatever comes is new
-  newest ||= '0';
+  newest = items.reduce((a, { id }) => id > a ? id : a, newest || '0');
 }
-
-const poll = () => Promise.all([sync(), readAddresses()]);
 
 // --- events ------------------------------------------------------------------
 
 function fits(item) {
-  const { a, f, q } = state.filter || {};
+  const { a, f } = state.filter;
 
-  return !q && (!a || item.addressId === a) && item.isDeleted === (f === 'bin')
+  return (!a || item.addressId === a) && item.isDeleted === (f === 'bin')
     && (f !== 'starred' || item.isStarred) && (f !== 'unread' || !item.isRead);
 }
 
-function frame({ type, data }) {
-  const ids = data && (data.ids || [data.id]);
+function frame({ type, data = {} }) {
+  const ids = data.ids || [data.id];
 
   switch (type) {
+  case 'pong':
+    return;
+
   case 'hello':
     // what came between the first page and this
     sync().catch(() => {});
-    break;
+    return;
 
   case 'reset':
-    sync(true).catch(lost);
+    soon('all', () => sync(true));
     break;
 
   case 'email.received':
     if (state.filter?.q) {
-      touchList();
-    } else if (fits(data) && !state.items.some(i => i.id === data.id)) {
+      soon('list', sync);
+    } else if (state.filter && fits(data)
+      && !state.items.some(i => i.id === data.id))
+    {
       const at = state.items.findIndex(i => i.id < data.id);
       state.items.splice(at < 0 ? state.items.length : at, 0, data);
       state.total++;
-      emit('list');
     }
     if (data.id > newest) {
       seen([data]);
-      emit('arrived', data);
+      hooks.arrived(data);
     }
     break;
 
@@ -290,82 +258,66 @@ function frame({ type, data }) {
 
   case 'email.deleted':
     drop(ids);
-    break;
   }
 
-  if (type !== 'hello') {
-    touchAddresses();
-  }
-  if (ids) {
-    emit('changed', { type, ids, data });
-  }
+  soon('addresses', readAddresses);
+  hooks.draw();
 }
 
 function drop(ids) {
-  const before = state.items.length;
+  const gone = new Set(ids), kept = state.items.filter(i => !gone.has(i.id));
 
-  state.items = state.items.filter(i => !ids.includes(i.id));
-  state.total -= before - state.items.length;
-  emit('list');
+  state.total -= state.items.length - kept.length;
+  state.items = kept;
 }
 
-// Flags of mails, in the list.  What is read or loses its star stays where the
-// eye is; what changes sides with the bin goes, or has to be fetched.
+// Flags of mails.  What is read or loses its star stays where the eye is; what
+// changes sides with the bin goes, or has to be fetched.
 function flag(ids, flags) {
-  const known = new Set(ids);
-  let found = 0;
+  const some = new Set(ids);
+  const found = state.items.filter(i => some.has(i.id));
 
-  for (const item of state.items) {
-    if (known.has(item.id)) {
-      found++;
-      for (const name of ['isRead', 'isStarred', 'isDeleted']) {
-        item[name] = flags[name] ?? item[name];
-      }
+  for (const item of [...found, state.mail]) {
+    for (const name of FLAGS.filter(n => n in flags && some.has(item?.id))) {
+      item[name] = flags[name];
     }
   }
-  if ('isDeleted' in flags) {
-    const bin = state.filter?.f === 'bin';
-    drop(state.items.filter(i => known.has(i.id) && i.isDeleted !== bin)
-      .map(i => i.id));
+  drop(found.filter(i => i.isDeleted !== (state.filter?.f === 'bin'))
+    .map(i => i.id));
+  if (found.length < ids.length) {
+    soon('list', sync);
   }
-  if (found < ids.length && state.filter) {
-    touchList();
-  }
-  emit('list');
+  hooks.draw();
 }
 
 // --- changing mail -----------------------------------------------------------
 
-async function optimistic(ids, flags, work) {
-  flag(ids, flags);
+// Does `work` with a hundred at a time.
+async function each(ids, work) {
   try {
-    await work();
-    touchAddresses();
+    for (let i = 0; i < ids.length; i += 100) {
+      await work(ids.slice(i, i + 100));
+    }
+    soon('addresses', readAddresses);
   } catch (e) {
-    sync().catch(() => {});
+    sync(true).catch(() => {});
     throw e;
   }
 }
 
-export const change = (ids, flags) => optimistic(ids, flags, async () => {
-  for (let i = 0; i < ids.length; i += 100) {
-    await call('PATCH', '/emails', { ids: ids.slice(i, i + 100), ...flags });
-  }
-});
+export async function change(ids, flags) {
+  flag(ids, flags);
+  await each(ids, some => call('PATCH', '/emails', { ids: some, ...flags }));
+}
 
 // For good.
 export async function destroy(ids) {
   drop(ids);
-  try {
-    for (const id of ids) {
-      await call('DELETE', `/emails/${id}?permanent=true`).catch(e => {
-        if (!(e instanceof ApiError) || e.status !== 404) {
-          throw e;
-        }
-      });
-    }
-  } catch (e) {
-    sync().catch(() => {});
-    throw e;
-  }
+  hooks.draw();
+  await each(ids, some => Promise.all(some.map(id =>
+    call('DELETE', `/emails/${id}?permanent=true`).catch(e => {
+      if (e.status !== 404) {
+        throw e;
+      }
+    }))));
 }

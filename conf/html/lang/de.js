@@ -154,7 +154,6 @@ export default {
   'to bin': 'Löschen',
   'to whom': 'an {to}',
   'trackers': ['{n} Tracker entfernt', '{n} Tracker entfernt'],
-  'trackers short': 'Tracker entfernt',
   'undo': 'Rückgängig',
   'unknown': ['{n} unbekannter', '{n} unbekannte'],
   'unread': 'Ungelesen',

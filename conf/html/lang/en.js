@@ -154,7 +154,6 @@ export default {
   'to bin': 'Delete',
   'to whom': 'to {to}',
   'trackers': ['{n} tracker removed', '{n} trackers removed'],
-  'trackers short': 'trackers removed',
   'undo': 'Undo',
   'unknown': ['{n} unknown', '{n} unknown'],
   'unread': 'Unread',

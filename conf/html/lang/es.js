@@ -154,7 +154,6 @@ export default {
   'to bin': 'Eliminar',
   'to whom': 'para {to}',
   'trackers': ['{n} rastreador quitado', '{n} rastreadores quitados'],
-  'trackers short': 'rastreadores quitados',
   'undo': 'Deshacer',
   'unknown': ['{n} desconocido', '{n} desconocidos'],
   'unread': 'No leídos',

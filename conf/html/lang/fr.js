@@ -154,7 +154,6 @@ export default {
   'to bin': 'Supprimer',
   'to whom': 'à {to}',
   'trackers': ['{n} traceur retiré', '{n} traceurs retirés'],
-  'trackers short': 'traceurs retirés',
   'undo': 'Annuler',
   'unknown': ['{n} inconnu', '{n} inconnus'],
   'unread': 'Non lus',
