@@ -84,16 +84,22 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
         return 0;
     }
 
+    open = &w->open[w->depth];
+    memset(open, 0, sizeof(jm_written_t));
+    open->tag = tag;
+    open->tiny = (w->depth != 0 && w->open[w->depth - 1].tiny);
+
+    if (jm_tags[tag].action == UNWRAP) {
+        w->depth++;
+        return 1;
+    }
+
     jm_attr_read(&props, node);
     jm_attr_style(w, &props, tag);
     jm_attr_background(w, &props);
     jm_style_of(&style, w, tag, &props);
 
-    open = &w->open[w->depth];
-    open->tag = tag;
-    open->start = w->html.len;
     open->hidden = style.hidden;
-    open->tiny = (w->depth != 0 && w->open[w->depth - 1].tiny);
 
     if (style.font_size != JM_STYLE_UNKNOWN) {
         open->tiny = (style.font_size <= 1);
@@ -109,7 +115,6 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
         return 0;
     }
 
-    open->len = w->html.len - open->start;
     w->depth++;
     w->hidden += open->hidden;
 
@@ -139,7 +144,7 @@ jm_judge_end(jm_writer_t *w)
         jm_link_end(w);
     }
 
-    if (open->len != 0) {
+    if (jm_tags[open->tag].action != UNWRAP) {
         jm_buf_adds(&w->html, "</");
         jm_buf_adds(&w->html, jm_judge_name(open->tag));
         jm_buf_addc(&w->html, '>');

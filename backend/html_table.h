@@ -21,6 +21,7 @@ typedef enum {
     BODY,      /* its attributes go to the wrapper */
     SKIP,      /* tags go, content stays */
     BREAK,     /* the same, but it is a block: a paragraph ends there */
+    UNWRAP,    /* the same, but it is in the tree, where it has a scope */
     CONTROL,   /* form controls without content */
     VOID_DROP, /* elements without content that go */
     RAW,       /* raw text: dropped, counted, or kept as text */

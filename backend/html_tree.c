@@ -445,7 +445,9 @@ jm_tree_end_token(jm_tree_t *tree, jm_token_t *token)
         tag = jm_tags[tag].to;
     }
 
-    if (jm_tags[tag].action == KEEP || jm_tags[tag].action == TREE) {
+    if (jm_tags[tag].action == KEEP || jm_tags[tag].action == UNWRAP
+        || jm_tags[tag].action == TREE)
+    {
         jm_tree_end(tree, tag, token->name);
     }
 }

@@ -89,7 +89,7 @@ jm_body_start_dropped(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
 {
     xmlNode *node;
 
-    if (tag == JM_TAG_svg || tag == JM_TAG_math) {
+    if (tag == JM_TAG_svg || tag == JM_TAG_math || tag == JM_TAG_applet) {
         jm_format_reconstruct(tree);
     }
 
@@ -105,6 +105,10 @@ jm_body_start_dropped(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
     if (node != NULL && tag == JM_TAG_xml) {
         node->name = (xmlChar *) jm_arena_cstr(tree->arena, token->name.data,
                                                token->name.len);
+    }
+
+    if (node != NULL && (jm_tags[tag].flags & SCOPE)) {
+        jm_format_marker(tree);
     }
 }
 
@@ -179,6 +183,15 @@ jm_body_start(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
         jm_body_control(tree, token);
         break;
 
+    case UNWRAP:
+        jm_format_reconstruct(tree);
+
+        if (jm_tree_insert(tree, tag, NULL) != NULL) {
+            jm_format_marker(tree);
+        }
+
+        break;
+
     case TREE:
         jm_body_start_dropped(tree, tag, token);
         break;
@@ -240,8 +253,28 @@ jm_body_end_dropped(jm_tree_t *tree, jm_tag_t tag)
     for (i = tree->nopen - 1; i > 0; i--) {
         if (tree->open[i].tag == tag) {
             jm_tree_pop_to(tree, i);
+
+            if (tag == JM_TAG_template) {
+                jm_format_clear(tree);
+            }
+
             return;
         }
+    }
+}
+
+
+/* applet, marquee, object */
+static void
+jm_body_end_scope(jm_tree_t *tree, jm_tag_t tag)
+{
+    size_t i;
+
+    i = jm_tree_scope(tree, tag);
+
+    if (i != 0) {
+        jm_tree_pop_to(tree, i);
+        jm_format_clear(tree);
     }
 }
 
@@ -275,6 +308,9 @@ jm_body_end(jm_tree_t *tree, jm_tag_t tag, jm_str_t name)
 
     } else if (flags & BLOCK) {
         jm_body_end_block(tree, tag);
+
+    } else if ((flags & SCOPE) && tag != JM_TAG_template) {
+        jm_body_end_scope(tree, tag);
 
     } else if (jm_tags[tag].action == TREE && jm_tree_is_special(tag)) {
         jm_body_end_dropped(tree, tag);

@@ -324,23 +324,37 @@ jm_tree_parent(jm_tree_t *tree)
 }
 
 
+/* The next element above that will be written, from `node` on. */
+static xmlNode *
+jm_tree_written(xmlNode *node)
+{
+    while (jm_tags[jm_node_tag(node)].action == UNWRAP) {
+        node = node->parent;
+    }
+
+    return node;
+}
+
+
 /* What cannot stand where it came to stand becomes a div. */
 void
 jm_tree_settle(xmlNode *node)
 {
     xmlNode *above;
 
+    above = jm_tree_written(node->parent);
+
     /* a heading ends the one right above it */
     if ((jm_tags[jm_node_tag(node)].flags & HEADING)
-        && (jm_tags[jm_node_tag(node->parent)].flags & HEADING))
+        && (jm_tags[jm_node_tag(above)].flags & HEADING))
     {
         jm_node_rename(node, JM_TAG_div);
     }
 
     /* a block ends a paragraph */
-    for (above = node->parent; above != NULL && above->type == XML_ELEMENT_NODE
-                               && !(jm_tags[jm_node_tag(above)].flags & SCOPE);
-         above = above->parent)
+    for (/* void */; jm_node_tag(above) != JM_TAG_body
+                     && !(jm_tags[jm_node_tag(above)].flags & SCOPE);
+         above = jm_tree_written(above->parent))
     {
         if (jm_node_tag(above) == JM_TAG_p) {
             jm_node_rename(above, JM_TAG_div);
@@ -373,7 +387,8 @@ jm_tree_fits(jm_tree_t *tree, const xmlNode *parent, jm_tag_t tag)
         }
 
         item = !jm_tree_is_special(above) || above == JM_TAG_address
-               || above == JM_TAG_div || above == JM_TAG_p;
+               || above == JM_TAG_div || above == JM_TAG_p
+               || jm_tags[above].action == UNWRAP;
     }
 
     return 1;
@@ -383,15 +398,18 @@ jm_tree_fits(jm_tree_t *tree, const xmlNode *parent, jm_tag_t tag)
 /* The same for a ruby text, which ends what may be left open (as another one)
    while a ruby can be seen. */
 static int
-jm_tree_fits_ruby(jm_tree_t *tree, const xmlNode *parent)
+jm_tree_fits_ruby(jm_tree_t *tree, xmlNode *parent)
 {
-    const xmlNode *node;
+    xmlNode *node;
 
-    if (!(jm_tags[jm_node_tag(parent)].flags & IMPLIED)) {
+    node = jm_tree_written(parent);
+
+    if (!(jm_tags[jm_node_tag(node)].flags & IMPLIED)) {
         return 1;
     }
 
-    for (node = parent; node != tree->body; node = node->parent) {
+    for (/* void */; node != tree->body; node = jm_tree_written(node->parent))
+    {
         if (jm_node_tag(node) == JM_TAG_ruby) {
             return 0;
         }

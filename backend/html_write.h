@@ -21,8 +21,6 @@
 /* An element being written. */
 typedef struct {
     jm_tag_t tag;
-    size_t   start; /* its start tag in the output */
-    size_t   len;   /* 0: only its content is written */
     unsigned hidden : 1;
     unsigned tiny : 1; /* text of at most a pixel */
 } jm_written_t;

@@ -90,7 +90,8 @@ sub soup
     my ($n) = @_;
 
     my @tags = qw(p div b i a font table tr td th caption col h1 h2 pre span
-                  center br hr nobr ul blockquote tbody svg math);
+                  center br hr nobr ul blockquote tbody svg math
+                  object marquee applet template);
     my $next = $n * 7919;
     my $random = sub
     {

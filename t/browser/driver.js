@@ -83,7 +83,7 @@ const GONE = new Set(('script style link meta base iframe frame frameset '
     + 'noframes embed applet param template select datalist keygen '
     + 'bgsound title noembed portal fencedframe noscript img xml').split(' '));
 
-const SCOPE = 'table, td, th, caption';
+const SCOPE = 'table, td, th, caption, applet';
 const BLOCK = 'address, article, aside, blockquote, center, dd, details, dir, '
     + 'div, dl, dt, figcaption, figure, footer, h1, h2, h3, h4, h5, h6, '
     + 'header, hgroup, hr, li, listing, main, menu, nav, ol, p, pre, section, '
@@ -105,7 +105,8 @@ function nameOf(element)
     }
 
     if (/^h[1-6]$/.test(name)
-        && /^h[1-6]$/.test(element.parentElement.localName)) {
+        && /^h[1-6]$/.test(element.parentElement
+            .closest(':not(object, marquee)').localName)) {
         return 'div';
     }
 

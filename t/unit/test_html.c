@@ -233,6 +233,39 @@ test_tree(void **state)
 }
 
 
+/* Elements that end tags do not reach out of, though they are not written. */
+static void
+test_scopes(void **state)
+{
+    static const html_case_t cases[] = {
+        { "<p><object><p>a</object>b</p>c", "<div><p>a</p>b</div>c" },
+        { "<b><marquee>a</b>b</marquee>c", "<b>abc</b>" },
+        { "<b><object><i>a</object>b", "<b><i>a</i>b</b>" },
+        { "<div><object></div>a</object>b</div>c", "<div>ab</div>c" },
+        { "<object></p>a</div></object></object>b", "<p></p>ab" },
+        { "<table><tr><td><object></td><td>a",
+          "<table><tbody><tr><td></td><td>a</td></tr></tbody></table>" },
+        { "<table><object>a<tr><td>b",
+          "a<table><tbody><tr><td>b</td></tr></tbody></table>" },
+
+        { "<div><applet></div>a</applet>b</div>c", "<div>b</div>c" },
+        { "<b><applet><i></applet>a", "<b>a</b>" },
+        { "<div><template></div></template>a</div>b", "<div>a</div>b" },
+        { "<i><template></i><b></template>a", "<i>a</i>" },
+        { "<p><template><div>a</div></template>b", "<p>b</p>" },
+
+        /* what would not stay where it is without them */
+        { "<h1><object><h2>a", "<h1><div>a</div></h1>" },
+        { "<ul><li><object><li>a", "<ul><li>a</li></ul>" },
+        { "<ruby><rt><object><rt>a", "<ruby><rt>a</rt></ruby>" },
+        { "<a href=#x><marquee><a href=#y>a",
+          "<a href=\"#jm-1-x\"><span>a</span></a>" },
+    };
+
+    CHECK(cases);
+}
+
+
 /* What would call home on opening: nothing of these is in the output. */
 static void
 test_leaks(void **state)
@@ -693,10 +726,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_body),   TEST(test_tree),    TEST(test_leaks),
-        TEST(test_values), TEST(test_removed), TEST(test_trackers),
-        TEST(test_links),  TEST(test_text),    TEST(test_from_text),
-        TEST(test_limits), TEST(test_floods),
+        TEST(test_body),      TEST(test_tree),   TEST(test_scopes),
+        TEST(test_leaks),     TEST(test_values), TEST(test_removed),
+        TEST(test_trackers),  TEST(test_links),  TEST(test_text),
+        TEST(test_from_text), TEST(test_limits), TEST(test_floods),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
