@@ -64,8 +64,11 @@ is $late->close_code(2), 1000, 'close is answered';
 is $late->next_frame(2), undef, 'nothing after it';
 ok $late->{eof}, 'the connection ends';
 
-# Live, faster than it reads.
+# Live, faster than it reads; a replay would be paced, not cut off.
 my $slow = connection('', rcvbuf => 4096);
+$log->add(n => 'live');
+is $slow->json->{data}{n}, 'live', 'live';
+sleep 1;
 $log->fill(100, 4000) for 1 .. 80;
 my $code;
 while (my $f = $slow->next_frame(6)) {

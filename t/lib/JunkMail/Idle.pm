@@ -2,7 +2,8 @@ package JunkMail::Idle;
 
 # Many connections that each ask once and then say nothing, and what a process
 # keeps in memory for them.
-#   my @idle = JunkMail::Idle::open_many($port, 10_000, $request, qr/hello/);
+#   my @ask  = JunkMail::Idle::ask('SSE', $key);
+#   my @idle = JunkMail::Idle::open_many($port, 10_000, @ask);
 #   my $size = JunkMail::Idle::memory($pid);
 #   JunkMail::Idle::close_many(@idle);
 
@@ -15,6 +16,32 @@ use Time::HiRes qw(time);
 
 # So many are in their handshake at a time.
 our $BATCH = 50;
+
+# What is asked of our nginx for a connection of each kind, and how its answer
+# ends.
+my %KIND = (
+    'keep-alive' => ['/index.html', '', qr/static/],
+    SSE          => ['/api/v1/events', "Accept: text/event-stream\r\n",
+                     qr/hello/],
+    WebSocket    => ['/api/v1/events', "Connection: Upgrade\r\n"
+                     . "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                     . "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n",
+                     qr/hello/],
+);
+
+# The request, with keys by turns, and the answer.
+sub ask
+{
+    my ($kind, @keys) = @_;
+
+    my ($path, $headers, $answer) = @{ $KIND{$kind} };
+    my $request = sub {
+        my $key = $keys[$_[0] % @keys];
+        return "GET $path HTTP/1.1\r\nHost: localhost\r\n"
+            . "Authorization: Bearer $key\r\n$headers\r\n";
+    };
+    return ($request, $answer);
+}
 
 # Opens `n` connections to a port of this machine, sends the request on each
 # (a text, or code that is given the number) and waits for the answer.
