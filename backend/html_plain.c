@@ -11,34 +11,80 @@
 #define JM_PLAIN_LINKS 1000 /* past so many, an address is text */
 
 
+/* An address in the line, and how it is looked for. */
+typedef struct {
+    size_t (*find)(jm_str_t text, size_t from, size_t *start);
+    const char *scheme; /* where it has none */
+    size_t      start;
+    size_t      len; /* 0: there is none from here on */
+} jm_plain_address_t;
+
+
+/* The first of those at or after `at`, or NULL. */
+static jm_plain_address_t *
+jm_plain_next(jm_plain_address_t *addresses, size_t n, jm_str_t line,
+              size_t at)
+{
+    size_t              i;
+    jm_plain_address_t *a, *first;
+
+    first = NULL;
+
+    for (i = 0; i < n; i++) {
+        a = &addresses[i];
+
+        /* what lies ahead still is not looked for again */
+        if (a->len != 0 && a->start < at) {
+            a->len = a->find(line, at, &a->start);
+        }
+
+        if (a->len != 0 && (first == NULL || a->start < first->start)) {
+            first = a;
+        }
+    }
+
+    return first;
+}
+
+
 /* One line without its quote marks, addresses made links. */
 static void
 jm_plain_line(jm_writer_t *w, jm_str_t line, size_t *links)
 {
-    size_t          at, len, start;
-    jm_url_t        url;
-    jm_buf_t        buf;
-    jm_str_t        part;
-    jm_link_clean_t link;
+    size_t              i, at;
+    jm_url_t            url;
+    jm_buf_t            buf;
+    jm_str_t            part;
+    jm_link_clean_t     link;
+    jm_plain_address_t *a;
+    jm_plain_address_t  addresses[] = {
+         { jm_text_find_url, "http://", 0, 0 },
+         { jm_text_find_mail, "mailto:", 0, 0 },
+    };
+
+    for (i = 0; i < 2; i++) {
+        a = &addresses[i];
+        a->len = a->find(line, 0, &a->start);
+    }
 
     at = 0;
 
     while (*links < JM_PLAIN_LINKS
-           && (len = jm_text_find_url(line, at, &start)) != 0)
+           && (a = jm_plain_next(addresses, 2, line, at)) != NULL)
     {
         part.data = line.data + at;
-        part.len = start - at;
+        part.len = a->start - at;
         jm_write_text(w, part);
         ++*links;
 
-        part.data = line.data + start;
-        part.len = len;
-        at = start + len;
+        part.data = line.data + a->start;
+        part.len = a->len;
+        at = a->start + a->len;
 
         jm_buf_init(&buf, w->arena, SIZE_MAX);
 
-        if ((part.data[0] | 0x20) == 'w') {
-            jm_buf_adds(&buf, "http://");
+        if (memchr(part.data, ':', part.len) == NULL) {
+            jm_buf_adds(&buf, a->scheme);
         }
 
         jm_buf_add(&buf, part.data, part.len);

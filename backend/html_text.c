@@ -90,9 +90,17 @@ jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node)
         jm_text_break(text, 1);
         return;
 
+    case JM_TAG_tr:
+        jm_text_row(text, 1);
+        return;
+
     case JM_TAG_td:
     case JM_TAG_th:
         jm_text_cell(text);
+        return;
+
+    case JM_TAG_a:
+        jm_text_link(text, 1);
         return;
 
     case JM_TAG_blockquote:
@@ -113,12 +121,14 @@ jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node)
         break;
     }
 
+    if (text->tab && tag != JM_TAG_table) {
+        return; /* the cell's first paragraph */
+    }
+
     if (jm_html_text_is_paragraph(tag)) {
         jm_text_break(text, 2);
 
-    } else if ((jm_tags[tag].flags & BLOCK) || tag == JM_TAG_tr
-               || tag == JM_TAG_caption)
-    {
+    } else if ((jm_tags[tag].flags & BLOCK) || tag == JM_TAG_caption) {
         jm_text_break(text, 1);
     }
 }
@@ -132,6 +142,16 @@ jm_html_text_end(jm_writer_t *w, jm_tag_t tag)
         return;
     }
 
+    if (tag == JM_TAG_tr) {
+        jm_text_row(&w->text, 0);
+        return;
+    }
+
+    if (tag == JM_TAG_a) {
+        jm_text_link(&w->text, 0);
+        return;
+    }
+
     if (jm_html_text_is_list(tag)) {
         jm_text_list(&w->text, -1);
         jm_text_break(&w->text, w->text.lists == 0 ? 2 : 1);
@@ -141,7 +161,7 @@ jm_html_text_end(jm_writer_t *w, jm_tag_t tag)
     if (jm_html_text_is_paragraph(tag)) {
         jm_text_break(&w->text, 2);
 
-    } else if ((jm_tags[tag].flags & BLOCK) || tag == JM_TAG_tr) {
+    } else if (jm_tags[tag].flags & BLOCK) {
         jm_text_break(&w->text, 1);
     }
 }

@@ -382,7 +382,7 @@ jm_mime_date(jm_arena_t *arena, jm_str_t value)
 /*
  * Whoever asks for a receipt wants to know when the mail is read; nobody here
  * answers (RFC 8098, 2.1 asks for the user's consent, and we do not ask).
- * Original-Recipient: is no question, only part of an answer.
+ * Some fields say to whom; for the others it is the sender.
  */
 static void
 jm_mime_receipt(jm_message_t *m, const jm_headers_t *headers, int charset)
@@ -391,22 +391,32 @@ jm_mime_receipt(jm_message_t *m, const jm_headers_t *headers, int charset)
     jm_str_t           name;
     const jm_header_t *field;
 
-    static const char *const fields[] = {
-        "Disposition-Notification-To", "Return-Receipt-To",
-        "X-Confirm-Reading-To",        "Return-Receipt-Requested",
-        "Generate-Delivery-Report",    "X-PMRQC",
+    static const struct {
+        const char *name;
+        int         named;
+    } fields[] = {
+        { "Disposition-Notification-To", 1 },
+        { "Return-Receipt-To", 1 },
+        { "X-Confirm-Reading-To", 1 },
+        { "Generate-Delivery-Report", 1 },
+        { "Return-Receipt-Requested", 0 },
+        { "X-PMRQC", 0 },
+        { "Original-Recipient", 0 },
     };
 
-    for (i = 0; i < sizeof(fields) / sizeof(char *); i++) {
-        field = jm_headers_find(headers, fields[i]);
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        field = jm_headers_find(headers, fields[i].name);
 
         if (field == NULL) {
             continue;
         }
 
         m->receipt_requested = 1;
-        jm_header_mailbox(m->arena, field->value, charset, &m->receipt_to,
-                          &name);
+
+        if (fields[i].named) {
+            jm_header_mailbox(m->arena, field->value, charset, &m->receipt_to,
+                              &name);
+        }
 
         if (m->receipt_to.len != 0
             && memchr(m->receipt_to.data, '@', m->receipt_to.len) != NULL)

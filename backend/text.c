@@ -9,12 +9,25 @@
 
 #include "html_token.h"
 
+/* Characters of a table row that may stand side by side, and when each cell
+ * has paragraphs of its own. */
+#define JM_TEXT_LINE  72
+#define JM_TEXT_CELLS 40
+
+/* Bytes of a line's end and the marks of quotations and lists before it. */
+#define JM_TEXT_MARKS 400
+
+/* RFC 5321, 4.5.3.1 */
+#define JM_TEXT_LOCAL  64
+#define JM_TEXT_DOMAIN 255
+
 
 void
 jm_text_init(jm_text_t *text, jm_arena_t *arena, size_t limit)
 {
     memset(text, 0, sizeof(jm_text_t));
     jm_buf_init(&text->buf, arena, limit);
+    text->row = SIZE_MAX;
 }
 
 
@@ -299,11 +312,84 @@ jm_text_newline(jm_text_t *text)
 }
 
 
+/* How much of the row stands there, on one line; more than JM_TEXT_LINE if it
+ * is longer or has several. */
+static size_t
+jm_text_cells(const jm_text_t *text)
+{
+    size_t i;
+
+    /* the line end before it, and its marks */
+    for (i = text->row; i < text->buf.len && i - text->row < JM_TEXT_MARKS;
+         i++) {
+        if (strchr("\n> ", text->buf.data[i]) == NULL) {
+            break;
+        }
+    }
+
+    if (text->buf.len - i <= JM_TEXT_LINE
+        && memchr(text->buf.data + i, '\n', text->buf.len - i) != NULL)
+    {
+        return SIZE_MAX;
+    }
+
+    return text->buf.len - i;
+}
+
+
+void
+jm_text_row(jm_text_t *text, int begins)
+{
+    size_t len;
+
+    jm_text_break(text, 1);
+
+    /* rows of cells beside each other need no empty lines between them */
+    if (!begins && text->row < text->buf.len) {
+        len = jm_text_cells(text);
+
+        if (len <= JM_TEXT_LINE
+            && memchr(text->buf.data + text->buf.len - len, '\t', len) != NULL)
+        {
+            text->breaks = 1;
+        }
+    }
+
+    text->row = begins ? text->buf.len : SIZE_MAX;
+}
+
+
 void
 jm_text_cell(jm_text_t *text)
 {
-    if (text->line && text->breaks == 0) {
+    size_t len;
+
+    if (text->row >= text->buf.len) {
+        text->tab |= text->line && text->breaks == 0;
+        return;
+    }
+
+    len = jm_text_cells(text);
+
+    if (len > (text->breaks == 0 ? JM_TEXT_LINE : JM_TEXT_CELLS)) {
+        jm_text_break(text, 1);
+
+    } else if (len != 0) {
+        text->breaks = 0;
+        text->space = 0;
         text->tab = 1;
+    }
+}
+
+
+void
+jm_text_link(jm_text_t *text, int begins)
+{
+    if (!begins) {
+        text->link = text->buf.len;
+
+    } else if (text->link == text->buf.len && text->line) {
+        text->space = 1;
     }
 }
 
@@ -335,6 +421,94 @@ jm_text_starts(jm_str_t text, size_t at, const char *word)
 {
     return text.len - at > strlen(word)
            && strncasecmp((char *) text.data + at, word, strlen(word)) == 0;
+}
+
+
+/* What may stand in a mail address as people have them; RFC 5322's atext is
+ * wider. */
+static int
+jm_text_is_local(u_char c)
+{
+    return (u_char) ((c | 0x20) - 'a') < 26 || (c >= '0' && c <= '9')
+           || (c != '\0' && strchr("._%+-", c) != NULL);
+}
+
+
+/* The length of a domain at `p`: labels with a dot, the last of letters. */
+static size_t
+jm_text_domain(const u_char *p, const u_char *end)
+{
+    size_t        letters, last, dots;
+    const u_char *start;
+
+    start = p;
+    letters = 0;
+    last = 0;
+    dots = 0;
+
+    for (/* void */; p < end && p - start <= JM_TEXT_DOMAIN; p++) {
+        if ((u_char) ((*p | 0x20) - 'a') < 26) {
+            letters++;
+
+        } else if (*p == '.' && p > start && p[-1] != '.') {
+            dots++;
+            last = letters;
+            letters = 0;
+
+        } else if ((*p >= '0' && *p <= '9') || (*p == '-' && p > start)) {
+            letters = 0;
+
+        } else {
+            break;
+        }
+    }
+
+    if (p > start && p[-1] == '.') { /* of the sentence */
+        p--;
+        dots--;
+        letters = last;
+    }
+
+    return dots != 0 && letters >= 2 && p - start <= JM_TEXT_DOMAIN ? p - start
+                                                                    : 0;
+}
+
+
+size_t
+jm_text_find_mail(jm_str_t text, size_t from, size_t *start)
+{
+    size_t        len;
+    const u_char *at, *p, *first, *end;
+
+    if (from >= text.len) {
+        return 0;
+    }
+
+    first = text.data + from;
+    end = text.data + text.len;
+
+    for (at = first; (at = memchr(at, '@', end - at)) != NULL; at++) {
+        for (p = at;
+             p > first && at - p <= JM_TEXT_LOCAL && jm_text_is_local(p[-1]);
+             p--)
+        {
+            /* void */
+        }
+
+        len = jm_text_domain(at + 1, end);
+
+        if (p == at || at - p > JM_TEXT_LOCAL || *p == '.' || at[-1] == '.'
+            || len == 0 || (p > text.data && strchr("/@=?&#", p[-1]) != NULL))
+        {
+            continue;
+        }
+
+        *start = p - text.data;
+
+        return at + 1 + len - p;
+    }
+
+    return 0;
 }
 
 

@@ -36,6 +36,8 @@ typedef struct {
     unsigned quotes; /* depth of quotation */
     unsigned gap;    /* the lowest depth while breaks are due */
     unsigned lists;  /* depth of lists */
+    size_t   row;    /* where the table row begins, SIZE_MAX outside */
+    size_t   link;   /* where the last link ended */
     unsigned space : 1;
     unsigned tab : 1;
     unsigned line : 1; /* something stands on the current line */
@@ -66,8 +68,13 @@ void jm_text_list(jm_text_t *text, int depth);
 /* Something to stand behind what is there already, before any break. */
 void jm_text_tail(jm_text_t *text, jm_str_t str);
 
-/* Parts table cells. */
+/* A table row begins or ends; a cell begins, beside those before it if what is
+ * in them is short. */
+void jm_text_row(jm_text_t *text, int begins);
 void jm_text_cell(jm_text_t *text);
+
+/* A link begins or ends: two side by side are two words. */
+void jm_text_link(jm_text_t *text, int begins);
 
 /* The whole, without the space at its end. */
 jm_str_t jm_text_str(jm_text_t *text);
@@ -78,5 +85,8 @@ jm_str_t jm_text_str(jm_text_t *text);
  * there is none.
  */
 size_t jm_text_find_url(jm_str_t text, size_t from, size_t *start);
+
+/* The next "name@host.example", likewise. */
+size_t jm_text_find_mail(jm_str_t text, size_t from, size_t *start);
 
 #endif /* JM_TEXT_H */

@@ -559,6 +559,19 @@ test_from_text(void **state)
         { "http://a.example/\"onclick=x",
           "<a href=\"http://a.example/\"" LINK ">http://a.example/</a>"
           "\"onclick=x" },
+        { "Ask a.b+c@d.example. Or <e@f.example>, x@y, @z.example, g@h.1.",
+          "Ask <a href=\"mailto:a.b+c@d.example\"" LINK
+          ">a.b+c@d.example</a>. "
+          "Or &lt;<a href=\"mailto:e@f.example\"" LINK ">e@f.example</a>&gt;, "
+          "x@y, @z.example, g@h.1." },
+        { "http://a.example/?m=b@c.example d@e.example www.f.example",
+          "<a href=\"http://a.example/?m=b@c.example\"" LINK
+          ">http://a.example/?m=b@c.example</a> <a "
+          "href=\"mailto:d@e.example\"" LINK ">d@e.example</a> <a "
+          "href=\"http://www.f.example/\"" LINK ">www.f.example</a>" },
+        { "mailto:a@b.example?bcc=c@d.example&x=\"onclick=",
+          "mailto:<a href=\"mailto:a@b.example\"" LINK ">a@b.example</a>"
+          "?bcc=c@d.example&amp;x=\"onclick=" },
         { "a\n> b\n>> c\n> d\ne",
           "a\n<blockquote>b\n<blockquote>c\n</blockquote>d\n</blockquote>e" },
         { "\n\n a", "a" },

@@ -120,6 +120,25 @@ test_big_text(void **state)
 static void
 test_headers(void **state)
 {
+    size_t i;
+    char   raw[200];
+
+    static const struct {
+        const char *field;
+        const char *to; /* NULL: no receipt asked for */
+    } receipts[] = {
+        { "Disposition-Notification-To: <s@e.f>", "s@e.f" },
+        { "Return-Receipt-To: s@e.f", "s@e.f" },
+        { "X-Confirm-Reading-To: s@e.f", "s@e.f" },
+        { "Generate-Delivery-Report: s@e.f", "s@e.f" },
+        { "Return-Receipt-Requested: 1", "b@c.d" },
+        { "X-PMRQC: 1", "b@c.d" },
+        { "Original-Recipient: rfc822;me@g.h", "b@c.d" },
+        { "Original-Recipient: rfc822;me@g.h\nReturn-Receipt-To: s@e.f",
+          "s@e.f" },
+        { "Return-Receipt: no", NULL },
+    };
+
     read_text("Subject: first\nSubject: second\nSender: Bob <b@c.d>\n"
               "Return-Receipt-To: x\n\ntext");
     assert_str(message.subject, "first");
@@ -127,6 +146,17 @@ test_headers(void **state)
     assert_str(message.from_name, "Bob");
     assert_true(message.receipt_requested);
     assert_str(message.text, "text");
+
+    for (i = 0; i < sizeof(receipts) / sizeof(receipts[0]); i++) {
+        snprintf(raw, sizeof(raw), "From: b@c.d\n%s\n\ntext",
+                 receipts[i].field);
+        read_text(raw);
+        assert_int_equal(message.receipt_requested, receipts[i].to != NULL);
+
+        if (receipts[i].to != NULL) {
+            assert_str(message.receipt_to, receipts[i].to);
+        }
+    }
     assert_null(message.html.data);
 
     /* Raw bytes, in a mail that says UTF-8. */
