@@ -157,9 +157,10 @@ ngx_junkmail_lmtp_read(ngx_event_t *rev)
     lmtp = c->data;
 
     if (c->close) {
-        /* worker_shutdown_timeout: no time is left for another try. */
-        lmtp->tries = NGX_JUNKMAIL_LMTP_TRIES;
-        ngx_junkmail_lmtp_failed(lmtp, "worker shutting down");
+        /* worker_shutdown_timeout: what is cut off now may be stored all the
+         * same, and the sender's repeat of it, too.  We have 25 s at most. */
+        c->close = 0;
+        c->error = 0;
         return;
     }
 

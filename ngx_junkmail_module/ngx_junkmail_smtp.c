@@ -356,7 +356,8 @@ ngx_junkmail_smtp_wake(void *data)
 /*
  * nginx calls the read handler with c->close set when the worker is to quit,
  * on connections marked idle, and with c->error set too, on all, when
- * worker_shutdown_timeout has passed.
+ * worker_shutdown_timeout has passed: that ends every session but those whose
+ * message is being handed off.
  */
 
 static void
@@ -377,7 +378,14 @@ ngx_junkmail_smtp_shutdown(ngx_junkmail_smtp_t *smtp)
         return;
     }
 
-    if (smtp->state <= NGX_JUNKMAIL_SMTP_HANDOFF) {
+    if (smtp->state == NGX_JUNKMAIL_SMTP_HANDOFF) {
+        /* Its answer comes, and 421 behind it. */
+        c->close = 0;
+        c->error = 0;
+        return;
+    }
+
+    if (smtp->state < NGX_JUNKMAIL_SMTP_HANDOFF) {
         jm_session_close(&smtp->session, JM_SAY_STOPPING);
         (void) ngx_junkmail_smtp_flush(smtp);
     }

@@ -1,6 +1,7 @@
 # The end of a worker: reload, binary upgrade, shutdown.  Sessions hear 421
 # 4.3.2 between two transactions, an open transaction goes on to its reply, and
-# under load no message loses its reply.
+# under load no message loses its reply.  worker_shutdown_timeout cuts a client
+# that does not end, but no hand-off.
 
 use strict;
 use warnings;
@@ -19,8 +20,7 @@ my $jm = JunkMail::Test->new(
     shutdown  => '15s',
     stream    => 'junkmail_timeout 30s; junkmail_tarpit 1 10s;',
 );
-my $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket,
-                               plan => [ { delay => 1 } ]);
+my $lmtp = lmtp(1);
 
 my $redis = $jm->{redis};
 $redis->cmd('HSET', 'jm:domain:{junkmail.test}', policy => 'closed',
@@ -28,6 +28,15 @@ $redis->cmd('HSET', 'jm:domain:{junkmail.test}', policy => 'closed',
 $redis->cmd('ZADD', 'jm:domains', 1, 'junkmail.test');
 
 my $to = $jm->address($jm->account, alias => 'someone')->{address};
+
+# A server that takes so many seconds for a message.
+sub lmtp
+{
+    my ($delay) = @_;
+
+    return JunkMail::LMTP->new(path => $jm->lmtp_socket,
+                               plan => [ { delay => $delay } ]);
+}
 
 # Senders until they are told to stop, each message on a connection of its own.
 # A sender writes a line for each: "ok", "later" (refused before its end, or no
@@ -192,7 +201,7 @@ subtest 'binary upgrade' => sub {
     is(join(', ', grep { !/^(?:ok|later)$/ } keys %$r), '', 'no reply lost');
 };
 
-subtest 'a client that never ends' => sub {
+subtest 'worker_shutdown_timeout' => sub {
     my @old = $jm->nginx_workers;
 
     my $conf = $jm->read('nginx.conf');
@@ -201,18 +210,32 @@ subtest 'a client that never ends' => sub {
     $jm->reload_nginx;
     ok(gone(@old), 'workers with the short time');
 
+    # The next server takes longer than the workers have.
+    $lmtp->stop;
+    $lmtp = lmtp(4);
+
     @old = $jm->nginx_workers;
-    my $s = $jm->smtp;
-    $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to>", 'DATA';
-    $s->send("Subject: x\r\n");
+    my %s = map { $_ => $jm->smtp } qw(half whole);
+    for my $s (values %s) {
+        $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to>", 'DATA';
+        $s->send("Subject: x\r\n");
+    }
+    $s{whole}->send("\r\n.\r\n");
 
     my $began = time();
     $jm->reload_nginx;
-    like($s->reply, qr/^421 4\.3\.2/, 'hears 421 after all');
-    ok($s->eof, 'and is closed');
-    ok(gone(@old), 'the worker has left');
+    like($s{half}->reply, qr/^421 4\.3\.2/, 'half a message: 421 after all');
+    ok($s{half}->eof, 'and closed');
     my $took = time() - $began;
-    ok($took > 1.5 && $took < 8, "at worker_shutdown_timeout ($took)");
+    ok($took > 1.5 && $took < 4, "at worker_shutdown_timeout ($took)");
+
+    like($s{whole}->reply, qr/^250/, 'a whole one: what became of it');
+    like($s{whole}->reply, qr/^421 4\.3\.2/, 'then 421');
+    is(scalar $lmtp->seen(1), 1, 'it was handed off once');
+    ok(gone(@old), 'the worker has left');
+
+    $lmtp->stop;
+    $lmtp = lmtp(1);
 
     # Those to come have time.
     $conf =~ s/worker_shutdown_timeout \S+;/worker_shutdown_timeout 15s;/;
