@@ -515,12 +515,16 @@ jm_lmtp_rcpt_check(const jm_lmtp_session_t *s, jm_str_t arg,
         return JM_R_UTF8;
     }
 
+    if (path->address.literal) {
+        return JM_R_FOREIGN;
+    }
+
     if (s->transaction.nrcpts == JM_DELIVERY_RECIPIENTS) {
         return JM_R_MANY;
     }
 
     /* What has no key form was never found by anybody, a delivery id or not:
-       an address literal, `+tag@`. */
+       `+tag@`. */
 
     *len = jm_address_key(&path->address, key);
 
