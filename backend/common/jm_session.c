@@ -421,6 +421,8 @@ jm_session_deny(jm_session_t *s, jm_session_reply_t reply)
     }
 
     if (jm_session_texts[reply][0] != '5') {
+        /* Our limit, not the client's fault: who has more recipients than one
+         * message may have is told so for each (RFC 5321, 4.5.3.1.10). */
         return jm_session_say(s, reply);
     }
 

@@ -53,6 +53,8 @@ static const jm_verb_t   *jm_command_verb(jm_str_t name);
 static jm_session_reply_t jm_command_allow(const jm_session_t *s,
                                            const jm_verb_t    *verb,
                                            jm_command_t       *command);
+static unsigned           jm_command_junk(const jm_verb_t    *verb,
+                                          const jm_command_t *command);
 static jm_session_event_t jm_command_refuse(jm_session_t      *s,
                                             const jm_verb_t   *verb,
                                             jm_session_reply_t reply);
@@ -134,17 +136,29 @@ jm_session_command(jm_session_t *s, jm_str_t line)
         return jm_session_deny(s, JM_SAY_UNKNOWN_VERB);
     }
 
-    if ((verb->flags & JM_VERB_JUNK) && ++s->junk > s->conf->junk) {
+    refusal = jm_command_allow(s, verb, &command);
+
+    if (jm_command_junk(verb, &command) && ++s->junk > s->conf->junk) {
         return jm_session_end(s, JM_SAY_MUCH_JUNK);
     }
-
-    refusal = jm_command_allow(s, verb, &command);
 
     if (refusal == JM_SAY_NONE) {
         return verb->run(s, &command);
     }
 
     return jm_command_refuse(s, verb, refusal);
+}
+
+
+/* What brings a message no further: that may be said for ever.  So may a chunk
+ * of nothing. */
+
+static unsigned
+jm_command_junk(const jm_verb_t *verb, const jm_command_t *command)
+{
+    return (verb->flags & JM_VERB_JUNK)
+           || (verb->run == jm_run_bdat && command->chunk.left == 0
+               && !command->chunk.last);
 }
 
 

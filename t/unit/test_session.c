@@ -621,6 +621,46 @@ test_counted(void **state)
     assert_int_equal(c.session.reply, 421);
     assert_int_equal(c.session.ended, JM_SAY_MUCH_JUNK);
     client_free(&c);
+
+    /* So is a chunk of nothing, but not the last one, nor one of an octet. */
+    client_init(&c);
+    client_send(&c, OPEN, sizeof(OPEN) - 1);
+    client_send(&c, "BDAT 1\r\nx", 9);
+    assert_int_equal(c.session.junk, 1); /* EHLO */
+
+    for (i = c.session.junk; i < c.conf.junk; i++) {
+        client_send(&c, "BDAT 0\r\n", 8);
+        assert_int_equal(c.session.reply, 250);
+    }
+
+    client_send(&c, "BDAT 0 LAST\r\n", 13);
+    assert_int_equal(c.session.reply, 250);
+    assert_int_equal(c.session.messages, 1);
+    client_free(&c);
+
+    client_init(&c);
+    client_send(&c, OPEN, sizeof(OPEN) - 1);
+
+    for (i = 0; i < c.conf.junk; i++) {
+        client_send(&c, "BDAT 0\r\n", 8);
+    }
+
+    assert_int_equal(c.session.ended, JM_SAY_MUCH_JUNK);
+    client_free(&c);
+
+    /* Recipients past the limit are neither junk nor errors. */
+    client_init(&c);
+    client_send(&c, OPEN, sizeof(OPEN) - 1);
+
+    for (i = 0; i < c.conf.recipients + c.conf.errors + c.conf.junk; i++) {
+        client_send(&c, TO, sizeof(TO) - 1);
+    }
+
+    assert_int_equal(c.session.reply, 452);
+    assert_int_equal(c.session.accepted, c.conf.recipients);
+    assert_int_equal(c.session.errors, 0);
+    assert_false(c.closed);
+    client_free(&c);
 }
 
 
