@@ -145,7 +145,7 @@ export default {
   'since': 'Desde {date}',
   'source': 'Fuente',
   'star': 'Estrella',
-  'starred': 'Destacados',
+  'starred': 'Favoritos',
   'stop': 'Parar',
   'stopped': 'Parada: no recibe correo',
   'storage': 'Almacenamiento',

@@ -81,7 +81,7 @@ sub offline
         downloadThroughput => -1, uploadThroughput => -1 });
 }
 
-# How large the window is; light or dark.
+# How large the window is; light or dark; nothing moves.
 sub screen
 {
     my ($width, $height, $scheme) = @_;
@@ -89,10 +89,10 @@ sub screen
     $c->call('Emulation.setDeviceMetricsOverride', { width => $width,
         height => $height, deviceScaleFactor => 1, mobile => JSON::PP::false });
     $c->call('Emulation.setEmulatedMedia', { features => [
-        { name => 'prefers-color-scheme', value => $scheme || 'light' }] });
+        { name => 'prefers-color-scheme', value => $scheme || 'light' },
+        { name => 'prefers-reduced-motion', value => 'reduce' }] });
 }
 
-# Nothing is wider than the window, and nothing that is shown is cut.
 sub wide
 {
     my ($name) = @_;
@@ -101,10 +101,13 @@ sub wide
         "$name: nothing is wider than the window");
 }
 
-# No serious fault by axe-core, fetched once through npm.
+# No serious fault by axe-core, fetched once through npm; or none against one
+# of its rules.
 sub axe
 {
-    my ($name) = @_;
+    my ($name, $rule) = @_;
+
+    my $only = $rule ? "runOnly: ['$rule']," : '';
 
     $axe //= do {
         system('cd t/browser && [ -d node_modules ] || npm ci --no-audit '
@@ -115,7 +118,7 @@ sub axe
     SKIP: {
         skip "$name: npm has not brought axe-core", 1 unless $axe;
         eval { $c->run("$axe\n;1") } unless $c->run('!!window.axe');
-        my $said = $c->run(q{axe.run(document, { iframes: false }).then(r =>
+        my $said = $c->run(qq{axe.run(document, { $only iframes: false })} . q{.then(r =>
             r.violations.filter(v => /serious|critical/.test(v.impact)).map(v =>
                 `${v.id}: ${v.nodes.map(n => n.html).join(' ')}`).join('\n'))});
         is($said, '', "axe-core: $name");
