@@ -393,7 +393,12 @@ jm_tree_start_token(jm_tree_t *tree, jm_token_t *token)
     }
 
     tree->begun = 1;
-    tree->in_body |= !jm_tree_is_head(tag);
+
+    /* what a template of the head holds is not the body's */
+    if (tree->nopen == 1) {
+        tree->in_body |= !jm_tree_is_head(tag);
+    }
+
     tree->ignore_lf = 0;
 
     if (content != JM_CONTENT_DATA) {
@@ -436,6 +441,10 @@ jm_tree_end_token(jm_tree_t *tree, jm_token_t *token)
 
     while ((tag == JM_TAG_p || tag == JM_TAG_br) && jm_foreign_is(tree)) {
         jm_tree_pop(tree);
+    }
+
+    if (jm_foreign_end(tree, token->name)) {
+        return;
     }
 
     if (tag == JM_TAG_dialog && jm_tree_scope(tree, JM_TAG_template) != 0) {
@@ -497,7 +506,7 @@ jm_tree_build(jm_html_t *out, jm_arena_t *arena, jm_str_t source,
         if (token.kind == JM_TOKEN_TEXT) {
             if (!jm_html_is_blank(token.text)) {
                 tree->begun = 1;
-                tree->in_body = 1;
+                tree->in_body |= (tree->nopen == 1);
             }
 
             jm_tree_characters(tree, token.text);

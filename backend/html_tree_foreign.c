@@ -62,16 +62,20 @@ jm_foreign_is(jm_tree_t *tree)
 }
 
 
+/*
+ * Elements of a picture have the tag of the picture and their own names, those
+ * that may hold HTML again the one of Office's: there, its rules hold.
+ */
 int
 jm_foreign_start(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
 {
     xmlNode           *node;
     const char *const *name;
 
-    static const char *const in_svg[] = { "desc", "foreignobject", "svg",
-                                          "title", NULL };
+    static const char *const in_svg[] = { "desc", "foreignobject", "title",
+                                          NULL };
     static const char *const in_math[] = {
-        "annotation-xml", "math", "mi", "mn", "mo", "ms", "mtext", NULL
+        "annotation-xml", "mi", "mn", "mo", "ms", "mtext", NULL
     };
 
     if (jm_foreign_is_breakout(tag, token)) {
@@ -82,18 +86,48 @@ jm_foreign_start(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
         return 1;
     }
 
-    name = jm_tree_top(tree)->tag == JM_TAG_svg ? in_svg : in_math;
+    if (token->self_closing) {
+        return 0;
+    }
+
+    tag = jm_tree_top(tree)->tag;
+    name = (tag == JM_TAG_svg) ? in_svg : in_math;
 
     while (*name != NULL && !jm_str_is(token->name, *name)) {
         name++;
     }
 
-    if (*name != NULL && !token->self_closing) {
-        tag = (tag == JM_TAG_svg || tag == JM_TAG_math) ? tag : JM_TAG_xml;
-        node = jm_tree_insert(tree, tag, NULL);
+    tag = (*name == NULL) ? tag : JM_TAG_xml;
+    node = jm_tree_insert(tree, tag, NULL);
 
-        if (node != NULL && tag == JM_TAG_xml) {
-            node->name = (const xmlChar *) *name;
+    if (node == NULL) {
+        tree->overflow[tag]--; /* ends with what holds it */
+        return 0;
+    }
+
+    node->name = (xmlChar *) jm_arena_cstr(tree->arena, token->name.data,
+                                           token->name.len);
+
+    return 0;
+}
+
+
+int
+jm_foreign_end(jm_tree_t *tree, jm_str_t name)
+{
+    size_t   i;
+    jm_tag_t tag;
+
+    for (i = tree->nopen - 1; i > 0; i--) {
+        tag = tree->open[i].tag;
+
+        if (tag != JM_TAG_svg && tag != JM_TAG_math && tag != JM_TAG_xml) {
+            return 0;
+        }
+
+        if (jm_str_is(name, (char *) tree->open[i].node->name)) {
+            jm_tree_pop_to(tree, i);
+            return 1;
         }
     }
 

@@ -143,11 +143,11 @@ void jm_format_end(jm_tree_t *tree, jm_tag_t tag, jm_str_t name);
 /* Are we directly in one, where other rules hold? */
 int jm_foreign_is(jm_tree_t *tree);
 
-/*
- * A start tag there.  But for those elements that may hold HTML again, nothing
- * is followed.  Returns 1 if the tag ends the picture and is one of HTML.
- */
+/* A start tag there.  1: it ends the picture and is one of HTML. */
 int jm_foreign_start(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token);
+
+/* An end tag, there or not.  1: it was one of these. */
+int jm_foreign_end(jm_tree_t *tree, jm_str_t name);
 
 
 /* html_tree_body.c: tags outside tables and in cells (13.2.6.4.7). */

@@ -273,7 +273,7 @@ jm_tree_end_other(jm_tree_t *tree, jm_tag_t tag, jm_str_t name)
 
     for (i = tree->nopen - 1; i > 0; i--) {
         if (tree->open[i].tag == tag
-            && (tag != JM_TAG_xml
+            && (jm_tags[tag].action != TREE
                 || jm_str_is(name, (char *) tree->open[i].node->name)))
         {
             jm_tree_implied(tree, tag);
@@ -468,12 +468,13 @@ jm_tree_insert(jm_tree_t *tree, jm_tag_t tag, jm_token_t *token)
     linked = (tag == JM_TAG_a && jm_tree_in_link(tree, parent));
     jm_tree_place(tree, jm_tree_top(tree)->node, node);
 
-    if (jm_tags[tag].flags & BLOCK) {
-        jm_tree_settle(node);
-    }
-
     if (!(jm_tags[tag].flags & VOID)) {
         jm_tree_push(tree, node);
+    }
+
+    /* on the stack it keeps its name */
+    if (jm_tags[tag].flags & BLOCK) {
+        jm_tree_settle(node);
     }
 
     if (linked) {

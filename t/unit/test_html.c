@@ -254,7 +254,17 @@ test_scopes(void **state)
         { "<i><template></i><b></template>a", "<i>a</i>" },
         { "<p><template><div>a</div></template>b", "<p>b</p>" },
 
+        { "<template><p>a</template></p>b", "b" },
+
+        /* of a picture, all end by their names */
+        { "<a>a<svg><a>b</a>c</svg>d</a>e", "<a>ad</a>e" },
+        { "<div><math><div2><svg></div2></math>a</div>b", "<div>a</div>b" },
+        { "<applet><svg><applet></applet></svg>a</applet>b", "b" },
+        { "<svg><title>a</title><g>b</g></svg>c", "c" },
+        { "<svg><foreignObject><p>a</p></foreignObject>b</svg>c", "c" },
+
         /* what would not stay where it is without them */
+        { "<h2><object><h1>a</h2>b", "<h2><div>a</div>b</h2>" },
         { "<h1><object><h2>a", "<h1><div>a</div></h1>" },
         { "<ul><li><object><li>a", "<ul><li>a</li></ul>" },
         { "<ruby><rt><object><rt>a", "<ruby><rt>a</rt></ruby>" },
