@@ -41,7 +41,7 @@ typedef struct {
     ngx_junkmail_cursor_t    cursor;      /* of the last event delivered */
     unsigned                 waiting : 1; /* in one of the hub's queues */
     unsigned                 check : 1;   /* jm_log_check comes first */
-    unsigned                 sound : 1;   /* it has just said all is well */
+    unsigned                 sound : 1;   /* so it has been just now */
     unsigned                 again : 1;   /* woken with a command in flight */
     unsigned                 paused : 1;  /* the listener has enough for now */
     unsigned                 live : 1;    /* the watch reads for it */

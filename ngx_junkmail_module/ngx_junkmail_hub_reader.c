@@ -18,7 +18,8 @@
  * deleted with its mail, which is harmless, or trimmed: then at least a
  * thousand newer ones are there and the page is full.  A full page without the
  * cursor is therefore put to jm_log_check, which answers with a new position
- * for `reset` or says that all is well.
+ * for `reset`.  What that said before the page does not count, as the log may
+ * have been trimmed since.
  *
  * When the channel has been subscribed anew (Redis restarted, failed over, the
  * link lost) jm_log_check looks at the watch's cursor for all who are live, at
@@ -440,8 +441,7 @@ ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
               && ngx_junkmail_event_place(reply->element[0], &first) == NGX_OK
               && ngx_junkmail_cursor_cmp(&first, &r->cursor) == 0;
 
-    if (full && !present && !r->sound
-        && (r->cursor.ms != 0 || r->cursor.seq != 0)) {
+    if (full && !present && (r->cursor.ms != 0 || r->cursor.seq != 0)) {
         r->check = 1;
         ngx_junkmail_hub_want(r);
         return;

@@ -165,6 +165,31 @@ is $frame->{id}, $other[-1], 'to the newest';
 $id = $log->add(n => 1);
 is $ws->json->{id}, $id, 'and on from there';
 
+# A slow reader is told by what its link's loss had asked that nothing is
+# missing; then much is.
+my $patient = $jm->account;
+my $plog    = JunkMail::Events->new($jm, $patient);
+my @pages   = $plog->fill(600, 4000);
+my $slow    = $jm->ws("$EVENTS?since=$pages[0]", key => $patient->{key},
+    rcvbuf => 4096);
+is $slow->json->{id}, $pages[0], 'a slow replay';
+sleep 0.5;
+$redis->cmd('CLIENT', 'KILL', 'TYPE', 'pubsub');
+sleep 0.5;
+$plog->fill(1500);
+my @told = (0);
+while (my $f = $slow->json(2)) {
+    if ($f->{type} eq 'reset') {
+        push @told, 'reset';
+        last;
+    }
+    last if $f->{id} ne $pages[$#told + 1];
+    push @told, $#told + 1;
+}
+is_deeply \@told, [0 .. $#told - 1, 'reset'], 'no hole before its reset';
+cmp_ok scalar(@told), '<', 600, 'which was due';
+$slow->close;
+
 # --- reload ----------------------------------------------------------------
 
 my @crowd = ($ws, map { my $w = $jm->ws($EVENTS, %key); $w->json; $w } 1 .. 7);
