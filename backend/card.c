@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "charset.h"
+#include "text.h"
 
 #define JM_CARD_ENTRIES 20    /* events or people shown */
 #define JM_CARD_LINES   20000 /* looked at */
@@ -93,24 +94,6 @@ jm_card_type(jm_str_t type)
 }
 
 
-/* Takes one line off the front of `rest`, its end left out. */
-static jm_str_t
-jm_card_physical(jm_str_t *rest)
-{
-    jm_str_t      line;
-    const u_char *lf;
-
-    lf = memchr(rest->data, '\n', rest->len);
-    line.data = rest->data;
-    line.len = lf == NULL ? rest->len : (size_t) (lf - rest->data);
-    rest->data += line.len + (lf != NULL);
-    rest->len -= line.len + (lf != NULL);
-    line.len -= line.len != 0 && line.data[line.len - 1] == '\r';
-
-    return line;
-}
-
-
 /* The next line with its continuations put together, or 0 at the end. */
 static int
 jm_card_next(jm_arena_t *arena, jm_str_t *rest, jm_str_t *line)
@@ -122,7 +105,7 @@ jm_card_next(jm_arena_t *arena, jm_str_t *rest, jm_str_t *line)
         return 0;
     }
 
-    *line = jm_card_physical(rest);
+    *line = jm_text_line(rest);
 
     if (rest->len == 0 || (rest->data[0] != ' ' && rest->data[0] != '\t')) {
         return 1;
@@ -132,7 +115,7 @@ jm_card_next(jm_arena_t *arena, jm_str_t *rest, jm_str_t *line)
     jm_buf_add(&buf, line->data, line->len);
 
     while (rest->len != 0 && (rest->data[0] == ' ' || rest->data[0] == '\t')) {
-        more = jm_card_physical(rest);
+        more = jm_text_line(rest);
         jm_buf_add(&buf, more.data + 1, more.len - (more.len != 0));
     }
 

@@ -153,10 +153,9 @@ jm_plain_quotes(jm_str_t *line)
 void
 jm_plain_write(jm_writer_t *w, jm_str_t text)
 {
-    int           signature;
-    size_t        depth, quotes, links;
-    jm_str_t      line;
-    const u_char *lf;
+    int      signature, more;
+    size_t   depth, quotes, links;
+    jm_str_t line;
 
     jm_buf_adds(&w->html,
                 "<div class=\"jm-body\" style=\"white-space:pre-wrap\">");
@@ -165,12 +164,8 @@ jm_plain_write(jm_writer_t *w, jm_str_t text)
     signature = 0;
 
     while (text.len != 0 && jm_write_room(w)) {
-        lf = memchr(text.data, '\n', text.len);
-        line.data = text.data;
-        line.len = (lf == NULL) ? text.len : (size_t) (lf - text.data);
-        text.data += line.len + (lf != NULL);
-        text.len -= line.len + (lf != NULL);
-
+        line = jm_text_line(&text);
+        more = text.data[-1] == '\n';
         quotes = jm_plain_quotes(&line);
 
         for (/* void */; depth < quotes; depth++) {
@@ -190,7 +185,7 @@ jm_plain_write(jm_writer_t *w, jm_str_t text)
 
         jm_plain_line(w, line, &links);
 
-        if (lf != NULL) {
+        if (more) {
             jm_buf_addc(&w->html, '\n');
         }
     }

@@ -8,6 +8,7 @@
 #include "message.h"
 
 #include <stdio.h>
+#include <unigbrk.h>
 
 #include "card.h"
 #include "charset.h"
@@ -19,6 +20,8 @@
 #include "trackers.h"
 
 #define JM_PREVIEW_CHARS 140
+#define JM_PREVIEW_WORD  24 /* bytes of one that is rather left out than cut  \
+                             */
 
 /* What a mail without a text of its own shows of the mails it carries: so many
  * bytes read in all, of which each mail costs some even when it is short. */
@@ -129,6 +132,26 @@ jm_preview_address(const u_char *p, const u_char *end)
 }
 
 
+/* One character too many: it goes, with those it is one sign with, and the
+ * word that it stands in. */
+static jm_str_t
+jm_preview_cut(jm_str_t text)
+{
+    size_t i;
+
+    text.len = u8_grapheme_prev(text.data + text.len, text.data) - text.data;
+
+    for (i = text.len; i > 0 && text.len - i < JM_PREVIEW_WORD; i--) {
+        if (text.data[i - 1] == ' ') {
+            text.len = i - 1;
+            break;
+        }
+    }
+
+    return text;
+}
+
+
 static jm_str_t
 jm_message_preview(jm_arena_t *arena, jm_str_t text)
 {
@@ -143,14 +166,14 @@ jm_message_preview(jm_arena_t *arena, jm_str_t text)
     }
 
     text = jm_charset_trim(text, JM_PREVIEW_SOURCE);
-    jm_buf_init(&out, arena, JM_PREVIEW_CHARS * 4 + JM_PREVIEW_CHARS);
+    jm_buf_init(&out, arena, (JM_PREVIEW_CHARS + 1) * 5);
     chars = 0;
     last = 0;
     space = 0;
     p = text.data;
     end = p + text.len;
 
-    while (p < end && chars < JM_PREVIEW_CHARS) {
+    while (p < end && chars <= JM_PREVIEW_CHARS) {
         ruler = jm_preview_ruler(p, end);
 
         if (ruler == 0 && *p == '<') {
@@ -176,11 +199,12 @@ jm_message_preview(jm_arena_t *arena, jm_str_t text)
         }
 
         if (space && out.len != 0) {
-            if (++chars == JM_PREVIEW_CHARS) {
+            if (chars + 1 >= JM_PREVIEW_CHARS) {
                 break;
             }
 
             jm_buf_addc(&out, ' ');
+            chars++;
         }
 
         space = 0;
@@ -189,7 +213,8 @@ jm_message_preview(jm_arena_t *arena, jm_str_t text)
         chars++;
     }
 
-    return jm_buf_str(&out);
+    return chars > JM_PREVIEW_CHARS ? jm_preview_cut(jm_buf_str(&out))
+                                    : jm_buf_str(&out);
 }
 
 

@@ -6,26 +6,10 @@
 
 #include "mime_private.h"
 
+#include "text.h"
+
 /* Of a line, without its end.  A character stands for six bits. */
 #define JM_UU_LINE 61
-
-
-/* Takes one line off the front of `rest`; it is left without its end. */
-static jm_str_t
-jm_uu_line(jm_str_t *rest)
-{
-    jm_str_t      line;
-    const u_char *lf;
-
-    lf = memchr(rest->data, '\n', rest->len);
-    line.data = rest->data;
-    line.len = lf == NULL ? rest->len : (size_t) (lf - rest->data);
-    rest->data += line.len + (lf != NULL);
-    rest->len -= line.len + (lf != NULL);
-    line.len -= line.len != 0 && line.data[line.len - 1] == '\r';
-
-    return line;
-}
 
 
 /* The name in "begin 644 name", empty if the line is none. */
@@ -99,7 +83,7 @@ jm_uu_file(jm_arena_t *arena, jm_str_t *rest, jm_str_t *data)
     jm_buf_init(&out, arena, rest->len);
 
     while (left.len != 0) {
-        line = jm_uu_line(&left);
+        line = jm_text_line(&left);
 
         if (line.len == 3 && memcmp(line.data, "end", 3) == 0 && out.len != 0)
         {
@@ -129,7 +113,7 @@ jm_mime_uu(jm_mime_t *w, jm_str_t text)
     found = 0;
 
     while (rest.len != 0) {
-        line = jm_uu_line(&rest);
+        line = jm_text_line(&rest);
         name = jm_uu_begin(line);
 
         if (name.len == 0) {

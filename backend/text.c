@@ -416,6 +416,23 @@ jm_text_str(jm_text_t *text)
 }
 
 
+jm_str_t
+jm_text_line(jm_str_t *rest)
+{
+    jm_str_t      line;
+    const u_char *lf;
+
+    lf = memchr(rest->data, '\n', rest->len);
+    line.data = rest->data;
+    line.len = lf == NULL ? rest->len : (size_t) (lf - rest->data);
+    rest->data += line.len + (lf != NULL);
+    rest->len -= line.len + (lf != NULL);
+    line.len -= line.len != 0 && line.data[line.len - 1] == '\r';
+
+    return line;
+}
+
+
 static int
 jm_text_starts(jm_str_t text, size_t at, const char *word)
 {

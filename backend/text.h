@@ -79,6 +79,10 @@ void jm_text_link(jm_text_t *text, int begins);
 /* The whole, without the space at its end. */
 jm_str_t jm_text_str(jm_text_t *text);
 
+/* Takes one line off the front of `rest`, which is not empty; without its end.
+ */
+jm_str_t jm_text_line(jm_str_t *rest);
+
 /*
  * The next "http://…", "https://…" or "www.…" at or after `from`.  Returns its
  * length, punctuation at the end left out, and its place in `start`; 0 if

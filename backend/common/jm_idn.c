@@ -1,6 +1,5 @@
 /*
- * The rules behind jm_idn.h, by libidn2 and libunistring: the only file that
- * includes either.
+ * The rules behind jm_idn.h, by libidn2 and libunistring.
  */
 
 #include "jm_idn.h"

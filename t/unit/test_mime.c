@@ -427,6 +427,39 @@ test_unparsed(void **state)
 }
 
 
+/* RFC 3676: what flows, what does not, quotes, stuffing, signatures. */
+static void
+test_flowed(void **state)
+{
+    size_t i;
+    char   raw[400];
+
+    static const struct {
+        const char *params;
+        const char *text;
+        const char *flows;
+    } cases[] = {
+        { "", "one \ntwo\nthree", "one two\nthree" },
+        { "; delsp=yes", "one \ntwo\nthree", "onetwo\nthree" },
+        { "; DelSp=YES", "wide  \nword", "wide word" },
+        { "", " >not \n quoted", ">not quoted" },
+        { "", "> a \n> b\nc", "> a b\nc" },
+        { "", "> a \n>> b\n> c", "> a \n>> b\n> c" },
+        { "", "> a \nmine", "> a \nmine" },
+        { "", "end \n-- \nAda", "end \n-- \nAda" },
+        { "", "last ", "last " },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(raw, sizeof(raw),
+                 "Content-Type: text/plain; format=flowed%s\n\n%s",
+                 cases[i].params, cases[i].text);
+        read_text(raw);
+        assert_str(message.text, cases[i].flows);
+    }
+}
+
+
 static const char everything[] = HEAD
     "Content-Type: multipart/mixed; boundary=\"x\"\n\n"
     "--x\nContent-Type: multipart/alternative; boundary=y\n\n"
@@ -534,13 +567,13 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_files), /* first: nothing is loaded yet */
-        cmocka_unit_test(test_deep),       cmocka_unit_test(test_many),
-        cmocka_unit_test(test_big_text),   cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_bodies),     cmocka_unit_test(test_names),
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_unparsed),   cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_full_arena), cmocka_unit_test(test_text_files),
-        cmocka_unit_test(test_carried),
+        cmocka_unit_test(test_deep),         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_big_text),     cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_flowed),       cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_preview),      cmocka_unit_test(test_unparsed),
+        cmocka_unit_test(test_every_length), cmocka_unit_test(test_full_arena),
+        cmocka_unit_test(test_text_files),   cmocka_unit_test(test_carried),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -92,6 +92,14 @@ test_from_html(void **state)
 }
 
 
+/* 43 characters, and 20 and 19 of one word. */
+#define LONG "1 3 5 7 9 1 3 5 7 9 1 3 5 7 9 1 3 5 7 9 12 "
+#define HAN  HAN_LESS "\u6c49"
+#define HAN_LESS                                                              \
+    "\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49"            \
+    "\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49\u6c49"
+
+
 static void
 test_preview(void **state)
 {
@@ -115,6 +123,17 @@ test_preview(void **state)
           "abc \xe2\x80\xae"
           "def \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
           "abc def \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb" },
+        { "text/plain", LONG LONG LONG "123 5678 0123456789",
+          LONG LONG LONG "123 5678" },
+        { "text/plain", LONG LONG LONG "123 567890 234567",
+          LONG LONG LONG "123 567890" },
+        { "text/plain", LONG LONG LONG "x 2345678901", LONG LONG LONG "x" },
+        { "text/plain; charset=utf-8",
+          HAN HAN HAN HAN HAN HAN HAN "\U0001f469",
+          HAN HAN HAN HAN HAN HAN HAN },
+        { "text/plain; charset=utf-8",
+          HAN HAN HAN HAN HAN HAN HAN_LESS "\U0001f469\u200d\U0001f4bb",
+          HAN HAN HAN HAN HAN HAN HAN_LESS },
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
