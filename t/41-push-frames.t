@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Push over WebSocket: frames, after the categories of the Autobahn suite,
-# whole and byte by byte; the heartbeat; slow readers.
+# Push over WebSocket: what a client may say, after the handshake, with it and
+# byte by byte; floods, the heartbeat, slow readers.  Frames by themselves are
+# t/41-push-autobahn.t's.
 
 use strict;
 use warnings;
@@ -11,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use JunkMail::Events qw(ids);
+use JunkMail::Frames qw(answers close_frame frame);
 use JunkMail::Test;
 
 my $jm = JunkMail::Test->new(junkmaild => 0, http => <<'CONF');
@@ -22,50 +24,6 @@ my $jm = JunkMail::Test->new(junkmaild => 0, http => <<'CONF');
 CONF
 
 my $EVENTS = '/api/v1/events';
-my $MASK   = "\x12\x34\x56\x78";
-
-# A client frame; `len` overrides how the length is written.
-sub frame
-{
-    my ($first, $payload, %opt) = @_;
-
-    my $n    = length $payload;
-    my $form = $opt{form} // ($n < 126 ? 7 : $n < 65536 ? 16 : 64);
-    my $mask = $opt{bare} ? 0 : 128;
-    my $head = $form == 7  ? pack('CC', $first, $mask | $n)
-             : $form == 16 ? pack('CCn', $first, $mask | 126, $n)
-             :               pack('CCQ>', $first, $mask | 127, $n);
-
-    return $head . $payload if $opt{bare};
-    return $head . $MASK . ($payload ^ substr($MASK x ($n / 4 + 1), 0, $n));
-}
-
-sub close_frame { frame(0x88, pack('n', $_[0]) . ($_[1] // '')) }
-
-# What the server answers, as words: pong(x) for control frames, the text of
-# text frames, close(code), eof.
-sub answers
-{
-    my ($ws, $until) = @_;
-
-    my @words;
-    while (1) {
-        my $f = $ws->next_frame(3);
-        if (!$f) {
-            push @words, $ws->{eof} ? 'eof' : 'silence';
-            last;
-        }
-        if ($f->{opcode} == 8) {
-            push @words, length $f->{data}
-                ? 'close(' . unpack('n', $f->{data}) . ')' : 'close()';
-            next;
-        }
-        push @words, $f->{opcode} == 10 ? "pong($f->{data})"
-                   : $f->{opcode} == 9  ? "ping($f->{data})" : $f->{data};
-        last if defined $until && @words == $until;
-    }
-    return join ' ', @words;
-}
 
 my $PING = '{"type":"ping"}';
 my $PONG = '{"type":"pong"}';
@@ -73,64 +31,23 @@ my $PONG = '{"type":"pong"}';
 # name, bytes, answers; the connection is closed by us at the end of those
 # that leave it open.
 my @cases = (
-    ['ping', frame(0x89, ''), 'pong()'],
-    ['ping with payload', frame(0x89, 'hello'), 'pong(hello)'],
-    ['ping of 125', frame(0x89, 'p' x 125), 'pong(' . 'p' x 125 . ')'],
-    ['ping of 126', frame(0x89, 'p' x 126), 'close(1002) eof'],
-    ['ten pings', join('', map { frame(0x89, "$_") } 0 .. 9),
-        join(' ', map { "pong($_)" } 0 .. 9)],
-    ['unasked pong', frame(0x8a, 'x') . frame(0x89, ''), 'pong()'],
-
+    ['ping', frame(0x89, 'hello'), 'pong(hello)'],
     ['text ping', frame(0x81, $PING), $PONG],
     ['text ping, spaced', frame(0x81, " {\n \"type\" :\t\"ping\" }\r\n"), $PONG],
     ['text ping, in fragments', frame(0x01, '{"ty') . frame(0x00, '')
         . frame(0x00, 'pe":"p') . frame(0x80, 'ing"}'), $PONG],
-    ['ping between fragments', frame(0x01, '{"type":') . frame(0x89, 'mid')
-        . frame(0x80, '"ping"}'), "pong(mid) $PONG"],
     ['text ping twice', frame(0x81, $PING) x 2, "$PONG $PONG"],
 
-    ['empty text', frame(0x81, ''), 'close(1008) eof'],
     ['other text', frame(0x81, 'hello'), 'close(1008) eof'],
     ['space within a word', frame(0x81, '{"ty pe":"ping"}'),
         'close(1008) eof'],
     ['more than a ping', frame(0x81, "$PING."), 'close(1008) eof'],
     ['less than a ping', frame(0x81, '{"type":"ping"'), 'close(1008) eof'],
-    ['text of 4096', frame(0x81, ' ' x 4096), 'close(1008) eof'],
-    ['text of 4097', frame(0x81, ' ' x 4097), 'close(1009) eof'],
-    ['fragments of 4097', frame(0x01, ' ' x 4000) . frame(0x80, ' ' x 97),
-        'close(1009) eof'],
-    ['64 KiB', frame(0x82, 'b' x 65536), 'close(1009) eof'],
+    ['too long', frame(0x81, ' ' x 4097), 'close(1009) eof'],
     ['binary', frame(0x82, 'x'), 'close(1003) eof'],
-
     ['not masked', frame(0x81, $PING, bare => 1), 'close(1002) eof'],
-    ['RSV1', frame(0xc1, $PING), 'close(1002) eof'],
-    ['RSV3', frame(0x91, $PING), 'close(1002) eof'],
-    ['opcode 3', frame(0x83, ''), 'close(1002) eof'],
-    ['opcode 11', frame(0x8b, ''), 'close(1002) eof'],
-    ['fragmented ping', frame(0x09, ''), 'close(1002) eof'],
-    ['nothing to continue', frame(0x80, 'x'), 'close(1002) eof'],
-    ['text within text', frame(0x01, '{') . frame(0x81, '}'),
-        'close(1002) eof'],
-    ['length not minimal', frame(0x81, $PING, form => 16),
-        'close(1002) eof'],
-    ['length not minimal, 64 bits', frame(0x81, $PING, form => 64),
-        'close(1002) eof'],
-
-    ['bad UTF-8', frame(0x81, "\xc0\xaf"), 'close(1007) eof'],
-    ['cut UTF-8', frame(0x81, "\xce"), 'close(1007) eof'],
     ['surrogate, in fragments', frame(0x01, "\xed") . frame(0x80, "\xa0\x80"),
         'close(1007) eof'],
-
-    ['close', close_frame(1000), 'close(1000) eof'],
-    ['close with reason', close_frame(1001, 'bye'), 'close(1001) eof'],
-    ['close without code', frame(0x88, ''), 'close() eof'],
-    ['close, own code', close_frame(4999), 'close(4999) eof'],
-    ['close of one octet', frame(0x88, "\x03"), 'close(1002) eof'],
-    ['close 1005', close_frame(1005), 'close(1002) eof'],
-    ['close 2999', close_frame(2999), 'close(1002) eof'],
-    ['close, bad reason', close_frame(1000, "\xff"), 'close(1007) eof'],
-    ['ping after close', close_frame(1000) . frame(0x89, ''),
-        'close(1000) eof'],
     ['ping, then close', frame(0x89, 'a') . close_frame(1000),
         'pong(a) close(1000) eof'],
 );
