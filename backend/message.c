@@ -20,8 +20,7 @@
 #include "trackers.h"
 
 #define JM_PREVIEW_CHARS 140
-#define JM_PREVIEW_WORD  24 /* bytes of one that is rather left out than cut  \
-                             */
+#define JM_PREVIEW_WORD  24 /* bytes of one left out rather than cut */
 
 /* What a mail without a text of its own shows of the mails it carries: so many
  * bytes read in all, of which each mail costs some even when it is short. */
