@@ -202,8 +202,7 @@ jm_compound_value(jm_css_t *css, jm_compound_t *c, jm_str_t name, u_char match)
         return JM_UNKNOWN;
     }
 
-    if (match == '*' || match == '$'
-        || (!jm_css_is(name, "class") && !jm_css_is(name, "id")))
+    if (match == '*' || (!jm_css_is(name, "class") && !jm_css_is(name, "id")))
     {
         value.data = raw.data;
         value.len = raw.len;
@@ -233,7 +232,11 @@ jm_compound_value(jm_css_t *css, jm_compound_t *c, jm_str_t name, u_char match)
 }
 
 
-/* At "[": [name], [name="value"]; parts of a value for class and id alone. */
+/*
+ * At "[": [name], [name="value"]; for class and id also "~=", which we write
+ * ourselves, and "*=".  That one goes beyond the specification: newsletters
+ * lay out their phone view by it, and no selector can fetch anything here.
+ */
 static jm_verdict_t
 jm_compound_attr(jm_css_t *css, jm_compound_t *c)
 {
@@ -260,11 +263,13 @@ jm_compound_attr(jm_css_t *css, jm_compound_t *c)
     match = css->token.delim;
 
     if (css->token.kind == JM_CSS_DELIM && match != '='
-        && strchr("~*^$", match) != NULL)
+        && strchr("~*^$|", match) != NULL)
     {
         jm_css_next(css);
 
-        if (!jm_css_is(name, "class") && !jm_css_is(name, "id")) {
+        if ((match != '~' && match != '*')
+            || (!jm_css_is(name, "class") && !jm_css_is(name, "id")))
+        {
             return JM_UNKNOWN;
         }
     }
