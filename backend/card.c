@@ -4,16 +4,20 @@
  * 3.2): one reader, one table of what is shown of each.
  */
 
+#define _GNU_SOURCE /* memmem */
+
 #include "card.h"
 
 #include <strings.h>
 
 #include "charset.h"
+#include "header.h"
+#include "media.h"
 #include "text.h"
 
-#define JM_CARD_ENTRIES 20    /* events or people shown */
-#define JM_CARD_LINES   20000 /* looked at */
-#define JM_CARD_LINE    16384 /* bytes of one, unfolded */
+#define JM_CARD_ENTRIES 20            /* events or people shown */
+#define JM_CARD_LINES   20000         /* looked at */
+#define JM_CARD_LINE    (1024 * 1024) /* bytes of one, unfolded */
 
 typedef struct jm_card_line_s {
     jm_str_t name; /* without a group in front */
@@ -72,6 +76,7 @@ typedef struct {
     unsigned       inner;     /* components within it: alarms */
     unsigned       entries;
     jm_str_t       method;
+    jm_str_t       photo; /* base64; of the entry that is being read */
 } jm_card_t;
 
 
@@ -410,15 +415,49 @@ jm_card_begin(jm_card_t *card, jm_str_t name)
 }
 
 
+/* The bytes of "data:image/png;base64,…" or, before vCard 4, those said to be
+ * encoded.  Anything else is an address, which is not asked. */
+static void
+jm_card_photo(jm_card_t *card, const jm_card_line_t *line)
+{
+    jm_str_t          value;
+    const u_char     *p;
+    static const char mark[] = ";base64,";
+
+    value = line->value;
+    p = value.len == 0 ? NULL
+                       : memmem(value.data, value.len, mark, sizeof(mark) - 1);
+
+    if (p != NULL && strncasecmp((char *) value.data, "data:", 5) == 0) {
+        p += sizeof(mark) - 1;
+        value.len = value.data + value.len - p;
+        value.data = (u_char *) p;
+
+    } else if (jm_card_param(line, "ENCODING").len == 0) {
+        return;
+    }
+
+    card->photo = value;
+}
+
+
 /* The first of each; nobody here reads vCard 2.1's quoted-printable. */
 static void
 jm_card_field(jm_card_t *card, const jm_card_line_t *line)
 {
     size_t i;
 
-    if (card->component == NULL || card->inner != 0
-        || jm_card_param(line, "ENCODING").len != 0)
-    {
+    if (card->component == NULL || card->inner != 0) {
+        return;
+    }
+
+    if (jm_card_is(line->name, "PHOTO")
+        && strcmp(card->component, "VCARD") == 0) {
+        jm_card_photo(card, line);
+        return;
+    }
+
+    if (jm_card_param(line, "ENCODING").len != 0) {
         return;
     }
 
@@ -433,8 +472,24 @@ jm_card_field(jm_card_t *card, const jm_card_line_t *line)
 }
 
 
+/* The photo of the entry that is whole now, if it is one. */
+static jm_str_t
+jm_card_raster(jm_arena_t *arena, jm_card_t *card)
+{
+    jm_buf_t bytes;
+    jm_str_t photo;
+
+    jm_buf_init(&bytes, arena, JM_CARD_LINE);
+    jm_header_base64(&bytes, card->photo);
+    photo = jm_buf_str(&bytes);
+    card->photo.len = 0;
+
+    return jm_media_raster(photo) != NULL ? photo : jm_str("");
+}
+
+
 void
-jm_card_text(jm_buf_t *out, jm_str_t data)
+jm_card_text(jm_buf_t *out, jm_str_t data, jm_str_t *photo)
 {
     size_t         n;
     jm_str_t       text;
@@ -442,6 +497,7 @@ jm_card_text(jm_buf_t *out, jm_str_t data)
     jm_card_line_t line;
 
     memset(&card, 0, sizeof(jm_card_t));
+    *photo = jm_str("");
 
     for (n = 0; n < JM_CARD_LINES && card.entries < JM_CARD_ENTRIES
                 && jm_card_next(out->arena, &data, &text);
@@ -465,6 +521,10 @@ jm_card_text(jm_buf_t *out, jm_str_t data)
         } else if (card.component != NULL) {
             jm_card_write(out, &card);
             card.component = NULL;
+
+            if (photo->len == 0 && card.photo.len != 0) {
+                *photo = jm_card_raster(out->arena, &card);
+            }
         }
     }
 }

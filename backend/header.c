@@ -388,9 +388,8 @@ jm_base64_value(int c)
 }
 
 
-/* What is no base64 is skipped, as RFC 2045, 6.8 asks. */
-static void
-jm_word_decode_b(jm_buf_t *out, jm_str_t in)
+void
+jm_header_base64(jm_buf_t *out, jm_str_t in)
 {
     int      value, bits;
     size_t   i;
@@ -542,7 +541,7 @@ jm_header_text(jm_arena_t *arena, jm_str_t value, int charset, size_t max)
             jm_word_decode_q(&bytes, word.text);
 
         } else {
-            jm_word_decode_b(&bytes, word.text);
+            jm_header_base64(&bytes, word.text);
         }
 
         words++;

@@ -42,6 +42,10 @@ void jm_headers_read(jm_headers_t *headers, jm_arena_t *arena, jm_str_t raw);
 const jm_header_t *jm_headers_find(const jm_headers_t *headers,
                                    const char         *name);
 
+/* Appends what base64 stands for; what is none is skipped, as RFC 2045, 6.8
+ * asks. */
+void jm_header_base64(jm_buf_t *out, jm_str_t in);
+
 /*
  * A value as one line of UTF-8: unfolded, encoded words decoded and joined,
  * at most `max` bytes.  `charset` (charset.h) is what raw 8-bit bytes are

@@ -28,7 +28,7 @@
 #define JM_CARRIED_COST  (64 * 1024)
 #define JM_CARRIED_TEXT  (1024 * 1024) /* shown */
 
-#define JM_CARD_BYTES (256 * 1024) /* read of a calendar or a card */
+#define JM_CARD_BYTES (1024 * 1024) /* read of a calendar or a card */
 
 /* How far into the text the preview looks for them. */
 #define JM_PREVIEW_SOURCE (16 * 1024)
@@ -345,15 +345,36 @@ jm_message_carried(jm_message_t *m, size_t *left)
 }
 
 
+/* A person's photo becomes a file of the mail. */
+static void
+jm_message_photo(jm_message_t *m, jm_str_t photo)
+{
+    const char      *type;
+    jm_attachment_t *att;
+
+    if (photo.len == 0 || m->nattachments == JM_MAX_ATTACHMENTS) {
+        return;
+    }
+
+    type = jm_media_raster(photo);
+    att = &m->attachments[m->nattachments++];
+    memset(att, 0, sizeof(jm_attachment_t));
+    att->content_type = (jm_str_t){ (u_char *) type, strlen(type) };
+    att->filename = jm_arena_printf(m->arena, "photo.%s",
+                                    jm_media_extension(att->content_type));
+    att->data = photo;
+}
+
+
 /* Calendar entries and visiting cards as text: those that stand beside the
  * text, all of them where there is none. */
 static void
 jm_message_cards(jm_message_t *m)
 {
-    size_t           i;
+    size_t           i, n;
     unsigned         cut;
     jm_buf_t         out;
-    jm_str_t         card;
+    jm_str_t         card, photo;
     jm_attachment_t *att;
     int              blank;
 
@@ -365,14 +386,17 @@ jm_message_cards(jm_message_t *m)
         jm_buf_add(&out, m->text.data, m->text.len);
     }
 
-    for (i = 0; i < m->nattachments; i++) {
+    n = m->nattachments;
+
+    for (i = 0; i < n; i++) {
         att = &m->attachments[i];
 
         if (jm_card_type(att->content_type) && (blank || att->card)) {
             card = jm_charset_body(m->arena, att->data, JM_CHARSET_GUESS, 0,
                                    JM_CARD_BYTES, &cut);
             jm_buf_adds(&out, out.len == 0 ? "" : "\n\n");
-            jm_card_text(&out, card);
+            jm_card_text(&out, card, &photo);
+            jm_message_photo(m, photo);
         }
     }
 

@@ -16,6 +16,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     jm_buf_t out;
+    jm_str_t photo;
     unsigned cut;
 
     if (arena == NULL) {
@@ -33,8 +34,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     jm_buf_init(&out, arena, SIZE_MAX);
-    jm_card_text(&out, jm_charset_body(arena, jm_arena_str(arena, data, size),
-                                       JM_CHARSET_GUESS, 0, 256 * 1024, &cut));
+    jm_card_text(&out,
+                 jm_charset_body(arena, jm_arena_str(arena, data, size),
+                                 JM_CHARSET_GUESS, 0, 256 * 1024, &cut),
+                 &photo);
 
     if (out.len > size * 4 + 10000
         || (out.len != 0 && !jm_charset_valid(jm_buf_str(&out))))
