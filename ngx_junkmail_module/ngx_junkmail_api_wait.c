@@ -240,7 +240,9 @@ ngx_junkmail_wait_join(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 
     w = ctx->data;
 
-    if (ngx_junkmail_push_take_places(r, w->place) != NGX_OK) {
+    if (ngx_junkmail_push_take_places(r, NGX_JUNKMAIL_PUSH_WAIT, w->place)
+        != NGX_OK)
+    {
         ngx_memzero(&rate, sizeof(ngx_junkmail_rate_t));
         rate.reset = ngx_time() + NGX_JUNKMAIL_PUSH_RETRY;
 

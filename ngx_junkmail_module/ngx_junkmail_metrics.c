@@ -10,13 +10,14 @@
 
 #include "ngx_http_junkmail.h"
 #include "ngx_junkmail_metrics.h"
+#include "ngx_junkmail_push.h"
 #include "ngx_junkmail_stats.h"
 
 
 /* Room for every line there can be, of at most 128 bytes. */
 #define NGX_JUNKMAIL_METRICS_PAGE                                             \
     ((2 * NGX_JUNKMAIL_COUNTERS                                               \
-      + NGX_JUNKMAIL_TIMES * (NGX_JUNKMAIL_METRICS_BUCKETS + 3) + 8           \
+      + NGX_JUNKMAIL_TIMES * (NGX_JUNKMAIL_METRICS_BUCKETS + 3) + 12          \
       + NGX_JUNKMAIL_METRICS_ROUTES * NGX_JUNKMAIL_METRICS_STATUSES)          \
      * 128)
 
@@ -57,6 +58,9 @@ static const char *ngx_junkmail_metrics_counters[] = {
     "handoffs_total{class=\"4\"}",
     "handoffs_total{class=\"5\"}",
     "push_events_total",
+    "push_resets_total",
+    "push_ended_total{reason=\"slow\"}",
+    "push_ended_total{reason=\"key\"}",
 };
 
 static const char *ngx_junkmail_metrics_time_names[] = { "handoff_seconds",
@@ -220,7 +224,10 @@ ngx_junkmail_metrics_type(u_char *p, const char *name, const char *last,
 static u_char *
 ngx_junkmail_metrics_gauges(u_char *p, ngx_junkmail_metrics_t *m)
 {
+    ngx_str_t *kind;
     ngx_uint_t i, up;
+
+    static const size_t before = sizeof("push ") - 1;
 
     up = 0;
 
@@ -231,6 +238,14 @@ ngx_junkmail_metrics_gauges(u_char *p, ngx_junkmail_metrics_t *m)
     p = ngx_junkmail_metrics_type(p, "smtp_connections", NULL, "gauge");
     p = ngx_sprintf(p, "junkmail_smtp_connections %ui\n",
                     ngx_junkmail_place_count(&ngx_junkmail_smtp_all));
+
+    p = ngx_junkmail_metrics_type(p, "push_connections", NULL, "gauge");
+
+    for (i = 0; i < NGX_JUNKMAIL_PUSH_KINDS; i++) {
+        kind = &ngx_junkmail_push_kinds[i];
+        p = ngx_sprintf(p, "junkmail_push_connections{kind=\"%s\"} %ui\n",
+                        kind->data + before, ngx_junkmail_place_count(kind));
+    }
 
     /* Workers whose link to Redis is up. */
     p = ngx_junkmail_metrics_type(p, "redis_links_up", NULL, "gauge");

@@ -107,6 +107,12 @@ static const ngx_junkmail_push_header_t ngx_junkmail_push_headers[] = {
 };
 
 
+ngx_str_t ngx_junkmail_push_kinds[NGX_JUNKMAIL_PUSH_KINDS] = {
+    ngx_string("push websocket"), ngx_string("push sse"),
+    ngx_string("push wait")
+};
+
+
 /* What jm_log_open may say, and what the client then reads. */
 
 static const struct {
@@ -610,7 +616,11 @@ ngx_junkmail_push_answer(void *data, redisReply *reply)
         return;
     }
 
-    if (ngx_junkmail_push_take_places(r, p->place) != NGX_OK) {
+    if (ngx_junkmail_push_take_places(
+            r, p->sse ? NGX_JUNKMAIL_PUSH_SSE : NGX_JUNKMAIL_PUSH_WEBSOCKET,
+            p->place)
+        != NGX_OK)
+    {
         ngx_memzero(&rate, sizeof(ngx_junkmail_rate_t));
         rate.reset = ngx_time() + NGX_JUNKMAIL_PUSH_RETRY;
 
@@ -685,7 +695,8 @@ ngx_junkmail_push_opened(ngx_junkmail_push_t *p, redisReply *reply,
 /* Without a limit a place is taken all the same: a reload may set one. */
 
 ngx_int_t
-ngx_junkmail_push_take_places(ngx_http_request_t *r, uint32_t *place)
+ngx_junkmail_push_take_places(ngx_http_request_t      *r,
+                              ngx_junkmail_push_kind_t kind, uint32_t *place)
 {
     u_char     key[sizeof("push key ") + JM_HASH_LEN];
     u_char     net[sizeof("push net ") + NGX_JUNKMAIL_CLIENT_ID], *last;
@@ -710,6 +721,9 @@ ngx_junkmail_push_take_places(ngx_http_request_t *r, uint32_t *place)
 
     ngx_str_set(&id[2], "push all");
     limit[2] = jlcf->push_all;
+
+    id[3] = ngx_junkmail_push_kinds[kind];
+    limit[3] = 0;
 
     for (i = 0; i < NGX_JUNKMAIL_PUSH_PLACES; i++) {
         place[i] = NGX_JUNKMAIL_PLACE_NONE;

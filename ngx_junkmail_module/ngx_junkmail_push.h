@@ -12,8 +12,18 @@
 
 #define NGX_JUNKMAIL_PUSH_PROTOCOL "junkmail.v1"
 
-#define NGX_JUNKMAIL_PUSH_PLACES 3  /* of a listener */
+#define NGX_JUNKMAIL_PUSH_PLACES 4  /* of a listener */
 #define NGX_JUNKMAIL_PUSH_RETRY  30 /* s, when there is no place */
+
+typedef enum {
+    NGX_JUNKMAIL_PUSH_WEBSOCKET = 0,
+    NGX_JUNKMAIL_PUSH_SSE,
+    NGX_JUNKMAIL_PUSH_WAIT,
+    NGX_JUNKMAIL_PUSH_KINDS
+} ngx_junkmail_push_kind_t;
+
+/* The place that each listener of a kind takes. */
+extern ngx_str_t ngx_junkmail_push_kinds[NGX_JUNKMAIL_PUSH_KINDS];
 
 /* A request for events, in r->pool. */
 typedef struct {
@@ -47,12 +57,13 @@ ngx_int_t ngx_junkmail_sse_start(ngx_http_request_t  *r,
 ngx_int_t ngx_junkmail_sse_head(ngx_http_request_t *r);
 
 /*
- * Takes the places of a listener, of its key, its client's address and of
- * all: NGX_OK.  NGX_BUSY: one has no more, and none is taken.  To be paid back
- * once.
+ * Takes the places of a listener, of its key, its client's address, of all and
+ * of its kind: NGX_OK.  NGX_BUSY: one has no more, and none is taken.  To be
+ * paid back once.
  */
-ngx_int_t ngx_junkmail_push_take_places(ngx_http_request_t *r,
-                                        uint32_t           *place);
+ngx_int_t ngx_junkmail_push_take_places(ngx_http_request_t      *r,
+                                        ngx_junkmail_push_kind_t kind,
+                                        uint32_t                *place);
 void      ngx_junkmail_push_leave_places(uint32_t *place);
 
 #endif /* _NGX_JUNKMAIL_PUSH_H_INCLUDED_ */

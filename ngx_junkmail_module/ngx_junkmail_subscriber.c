@@ -16,6 +16,7 @@
 #include "jm_id.h"
 #include "jm_ws.h"
 
+#include "ngx_junkmail_stats.h"
 #include "ngx_junkmail_subscriber.h"
 
 
@@ -30,6 +31,10 @@ static ngx_uint_t ngx_junkmail_subscriber_wants(ngx_junkmail_subscriber_t *s,
 static ngx_int_t  ngx_junkmail_subscriber_greet(ngx_junkmail_subscriber_t *s,
                                                 ngx_junkmail_push_t       *p,
                                                 ngx_junkmail_event_t *answer);
+
+static ngx_int_t
+ngx_junkmail_subscriber_begin_anew(ngx_junkmail_subscriber_t *s,
+                                   ngx_str_t                 *newest);
 
 static ngx_int_t ngx_junkmail_subscriber_event(ngx_junkmail_listener_t *l,
                                                ngx_junkmail_event_t    *e);
@@ -148,12 +153,18 @@ ngx_junkmail_subscriber_greet(ngx_junkmail_subscriber_t *s,
         return NGX_ERROR;
     }
 
-    if (p->reset) {
-        return ngx_junkmail_outbox_give(&s->out,
-                                        ngx_junkmail_event_reset(&p->newest));
-    }
+    return p->reset ? ngx_junkmail_subscriber_begin_anew(s, &p->newest)
+                    : NGX_OK;
+}
 
-    return NGX_OK;
+
+static ngx_int_t
+ngx_junkmail_subscriber_begin_anew(ngx_junkmail_subscriber_t *s,
+                                   ngx_str_t                 *newest)
+{
+    ngx_junkmail_count(NGX_JUNKMAIL_COUNT_PUSH_RESETS);
+
+    return ngx_junkmail_outbox_give(&s->out, ngx_junkmail_event_reset(newest));
 }
 
 
@@ -197,10 +208,7 @@ ngx_junkmail_subscriber_reset(ngx_junkmail_listener_t *l, ngx_str_t *newest)
 {
     ngx_junkmail_subscriber_t *s = l->data;
 
-    if (!s->over
-        && ngx_junkmail_outbox_give(&s->out, ngx_junkmail_event_reset(newest))
-               != NGX_OK)
-    {
+    if (!s->over && ngx_junkmail_subscriber_begin_anew(s, newest) != NGX_OK) {
         ngx_junkmail_subscriber_over(s, JM_WS_TRY_LATER);
     }
 }
@@ -216,6 +224,12 @@ ngx_junkmail_subscriber_gone(ngx_junkmail_listener_t *l)
 static void
 ngx_junkmail_subscriber_over(ngx_junkmail_subscriber_t *s, uint16_t code)
 {
+    if (s->over) {
+        return;
+    }
+
+    ngx_junkmail_count(code == JM_WS_POLICY ? NGX_JUNKMAIL_COUNT_PUSH_KEY
+                                            : NGX_JUNKMAIL_COUNT_PUSH_SLOW);
     s->over = code;
     ngx_post_event(s->out.connection->write, &ngx_posted_events);
 }

@@ -55,10 +55,21 @@ $jm->api(GET => '/nothing');
 $jm->api(GET => '/emails/x', key => $me->{key});
 my @ws = map { $jm->ws('/api/v1/events', key => $me->{key}) } 1 .. 3;
 $_->json for @ws;
+my $sse = $jm->sse('/api/v1/events?since=1-1', key => $me->{key});
+$sse->json for 1, 2;
 like($jm->send_mail('home@junkmail.test', "Subject: x\n\n"), qr/^250/, 'mail');
 like($jm->send_mail('none@junkmail.test', "Subject: x\n\n"), qr/^550/,
     'mail for nobody');
 $_->json for @ws;
+my $short = $jm->api(POST => '/keys', key => $me->{key},
+    json => { name => 'k', scopes => ['emails:read'] })->{json}{data};
+my $gone = $jm->sse('/api/v1/events', key => $short->{key});
+$jm->api(DELETE => "/keys/$short->{id}", key => $me->{key});
+ok($gone->ends(5), 'a stream whose key is revoked ends');
+$gone->close;
+ok($jm->eventually(sub {
+    metrics()->{'junkmail_push_connections{kind="sse"}'} == 1;
+}), 'and one is left');
 sleep 0.2;
 my $after = metrics();
 
@@ -75,7 +86,12 @@ grew('smtp_replies_total{class="5"}',   1);
 grew('handoffs_total{class="2"}',       1);
 grew('handoff_seconds_count',           1);
 grew('handoff_seconds_bucket{le="+Inf"}', 1);
-grew('push_events_total',               3);
+grew('push_events_total',               4);
+grew('push_resets_total',               1);
+grew('push_ended_total{reason="key"}',  1);
+grew('push_ended_total{reason="slow"}', 0);
+is($after->{'junkmail_push_connections{kind="websocket"}'}, 3, 'WebSockets');
+is($after->{'junkmail_push_connections{kind="wait"}'},      0, 'no long poll');
 grew('api_requests_total{route="POST /accounts",status="201"}',    1);
 grew('api_requests_total{route="POST /addresses",status="201"}',   2);
 grew('api_requests_total{route="GET /accounts/me",status="200"}', 20);
