@@ -53,6 +53,7 @@ $r = keys_of($me->{key});
 is($r->{status}, 200, 'list');
 is_deeply([map { $_->{name} } @{ $r->{json}{data} }],
     ['default', "Küche \"1\""], 'oldest first');
+ok($r->{json}{data}[0]{current}, 'which one asks is said');
 delete $reader->{key};
 is_deeply($r->{json}{data}[1], $reader, 'as when it was made, but the secret');
 unlike($r->{body}, qr/jm_live_/, 'never a secret');

@@ -1028,22 +1028,24 @@ local function each_key(account, visit)
 end
 
 
-local function key_json(k)
+local function key_json(k, current)
     local expires = k.expires ~= 0 and '"' .. iso(k.expires) .. '"' or 'null'
 
     return '{"id":"' .. k.id .. '","name":' .. quote(k.name)
         .. ',"scopes":["' .. k.scopes:gsub(' ', '","')
         .. '"],"createdAt":"' .. iso(k.created)
-        .. '","expiresAt":' .. expires .. '}'
+        .. '","expiresAt":' .. expires
+        .. (current and ',"current":true' or '') .. '}'
 end
 
 
-local function key_list(account)
+-- `mine` is the hash of the key that asks, if one does.
+local function key_list(account, mine)
     local ids, json = {}, {}
 
-    each_key(account, function(k)
+    each_key(account, function(k, hash)
         ids[#ids + 1] = k.id
-        json[k.id] = key_json(k)
+        json[k.id] = key_json(k, hash == mine)
     end)
 
     table.sort(ids)
@@ -1057,7 +1059,12 @@ end
 
 
 -- key -> OK, JSON array of the account's keys, oldest first
-define_api('jm_key_list', {'no-writes'}, 'keys:manage', {}, key_list)
+define('jm_key_list', {'no-writes'}, 'account', {'hash'},
+    function(account, hash)
+        local why = refusal(account, hash, 'keys:manage', now())
+
+        return why and {why} or key_list(account, hash)
+    end)
 
 
 local function key_add(account, new, id, name, scopes, seconds)

@@ -55,12 +55,14 @@ export async function saveKey() {
 
 const oneKey = key => h('li', { class: 'row', 'data-id': key.id },
   h('span', {}, h('strong', {}, key.name || t('no name')), ' ',
-    h('span', { class: 'dim' }, key.scopes.join(', '),
+    h('span', { class: 'dim' }, key.current && `${t('this device')} · `,
+      key.scopes.join(', '),
       key.expiresAt && ` · ${left(key.expiresAt)}`)),
-  button(t('revoke'), () => confirm(t('revoke'), t('revoke?', key), async () => {
-    await call('DELETE', `/keys/${key.id}`);
-    await read();
-  }), { class: 'quiet danger' }));
+  button(t('revoke'), () => confirm(t('revoke'),
+    [t('revoke?', key), key.current && ` ${t('sign out?')}`], async () => {
+      await call('DELETE', `/keys/${key.id}`);
+      await (key.current ? signOut() : read());
+    }), { class: 'quiet danger' }));
 
 const newKey = () => h('form', { class: 'line', onsubmit: make },
   field(t('key name'), h('input', { name: 'name', required: true,

@@ -100,7 +100,7 @@ export function listen({ key, frame, link, poll, check }) {
       refused += !greeted && await check().then(() => 1, () => 0);
       if (greeted || refused === 2) {
         way += !greeted;
-        refused = 0;
+        refused = failed = 0;
       }
       // not all browsers at once after a restart
       await sleep((0.5 + Math.random() / 2)

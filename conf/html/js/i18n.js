@@ -5,6 +5,11 @@ const locale = navigator.languages.find(l => /^(en|de|fr|es)\b/i.test(l)) || 'en
 const lang = locale.slice(0, 2).toLowerCase();
 const { default: words } = await import(`../lang/${lang}.js`);
 const plural = new Intl.PluralRules(lang);
+const number = new Intl.NumberFormat(locale);
+const [full, hour, day, date] = [
+  { dateStyle: 'full', timeStyle: 'short' }, { timeStyle: 'short' },
+  { day: 'numeric', month: 'short' }, { dateStyle: 'short' },
+].map(how => new Intl.DateTimeFormat(locale, how));
 
 document.documentElement.lang = lang;
 
@@ -15,8 +20,8 @@ export function t(name, values = {}) {
   if (Array.isArray(text)) {
     text = text[plural.select(values.n) === 'one' ? 0 : 1];
   }
-  return text.replace(/\{(\w+)\}/g, (_, v) =>
-    values[v]?.toLocaleString(locale) ?? '');
+  return text.replace(/\{(\w+)\}/g, (_, v) => typeof values[v] === 'number'
+    ? number.format(values[v]) : values[v] ?? '');
 }
 
 // What there may be no words for.
@@ -37,18 +42,14 @@ export function bytes(n) {
     i ? 'short' : 'long', i > 1 ? 1 : 0);
 }
 
-const time = (iso, how) =>
-  new Intl.DateTimeFormat(locale, how).format(new Date(iso));
-
-export const moment = iso => time(iso, { dateStyle: 'full', timeStyle: 'short' });
+export const moment = iso => full.format(new Date(iso));
 
 // Today the hour, then the day, then the year too.
 export function when(iso) {
-  const date = new Date(iso), now = new Date();
+  const then = new Date(iso), now = new Date();
 
-  return time(iso, date.toDateString() === now.toDateString()
-    ? { timeStyle: 'short' } : date.getFullYear() === now.getFullYear()
-      ? { day: 'numeric', month: 'short' } : { dateStyle: 'short' });
+  return (then.toDateString() === now.toDateString() ? hour
+    : then.getFullYear() === now.getFullYear() ? day : date).format(then);
 }
 
 // A length of time, in the largest unit that fits so many times.

@@ -172,7 +172,7 @@ function list(m) {
   }
   held = Math.max(0, Math.min(held, Math.ceil(top / size - 0.1)));
 
-  const from = Math.floor(top / size), seen = (box?.clientHeight ?? 0) / size;
+  const from = Math.floor(top / size + 0.1), seen = (box?.clientHeight ?? 0) / size;
   anchor = { i: from, id: state.items[from]?.id };
   if (at(current) < 0) {
     current = state.items[0]?.id;

@@ -6,7 +6,7 @@
 import { call, get, useKey } from './api.js';
 import { listen } from './events.js';
 
-const PAGE = 50;
+const PAGE = 100;
 const FLAGS = ['isRead', 'isStarred', 'isDeleted'];
 
 export const state = {

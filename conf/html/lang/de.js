@@ -150,6 +150,7 @@ export default {
   'stopped': 'Angehalten: nimmt keine Post an',
   'storage': 'Speicher',
   'text': 'Nur Text',
+  'this device': 'Dieser Browser',
   'this key': 'Dieses Postfach',
   'to bin': 'Löschen',
   'to whom': 'an {to}',

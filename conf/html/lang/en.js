@@ -150,6 +150,7 @@ export default {
   'stopped': 'Stopped: takes no mail',
   'storage': 'Storage',
   'text': 'Plain text',
+  'this device': 'This browser',
   'this key': 'This mailbox',
   'to bin': 'Delete',
   'to whom': 'to {to}',

@@ -150,6 +150,7 @@ export default {
   'stopped': 'Parada: no recibe correo',
   'storage': 'Almacenamiento',
   'text': 'Solo texto',
+  'this device': 'Este navegador',
   'this key': 'Este buzón',
   'to bin': 'Eliminar',
   'to whom': 'para {to}',

@@ -150,6 +150,7 @@ export default {
   'stopped': 'Arrêtée : ne reçoit rien',
   'storage': 'Stockage',
   'text': 'Texte seul',
+  'this device': 'Ce navigateur',
   'this key': 'Cette boîte',
   'to bin': 'Supprimer',
   'to whom': 'à {to}',

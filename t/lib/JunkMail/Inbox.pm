@@ -18,12 +18,14 @@ my ($c, $axe);
 
 sub slurp { open(my $f, '<', $_[0]) or die "$_[0]: $!"; local $/; return <$f> }
 
-# nginx with our page, for whatever browser.
+# nginx with our page, for whatever browser; the options are those of Test.
 sub serve
 {
+    my (%opt) = @_;
+
     my ($page) = slurp('conf/nginx.conf')
         =~ m{^        location / \{\n(.*?)^        \}}ms;
-    my $jm = JunkMail::Test->new(page => $page);
+    my $jm = JunkMail::Test->new(page => $page, %opt);
 
     system("cp -R conf/html/. $jm->{dir}/ && chmod -R a+rX $jm->{dir}") == 0
         or die 'cp';
@@ -34,9 +36,11 @@ sub serve
 # Returns the servers, Chromium and the address of the page.
 sub start
 {
+    my ($class, %opt) = @_;
+
     plan skip_all => 'no chromium here' unless JunkMail::Chromium::available();
 
-    my ($jm, $base) = serve();
+    my ($jm, $base) = serve(%opt);
     $c = JunkMail::Chromium->new(allow => [$base], timeout => 30, args => [
         '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
         '--lang=en-US', '--disable-features=IsolateSandboxedIframes']);
