@@ -43,7 +43,7 @@ C_FILES  := $(wildcard backend/*.[ch] backend/common/*.[ch] \
 
 FUZZ_SECONDS ?= 300
 
-.PHONY: all build units replays deps run test test-san test-long lint fuzz \
+.PHONY: all build units replays deps run test test-long lint fuzz \
         chaos bench install clean
 .SECONDARY:
 

@@ -1,18 +1,13 @@
 /*
- * The store over hiredis, blocking, one connection a process: the commands
- * that delivery.c, the supervisor, reaper.c and admin.c need, and what Redis's
- * replies mean to them.
- *
- * A delivery is one pipeline: values that are too large for one command are
- * written first, in pieces and with a TTL, under the keys they are to have;
- * then jm_email_deliver finds them complete, lifts the TTL and links them.
- * Every reply of the pipeline is read before anything is said about it.
+ * The store over hiredis, blocking, one connection a process: commands, what
+ * Redis's replies mean, where a recipient leads, and the function library.
+ * Called by all of junkmaild; a delivery is store_deliver.c's.
  *
  * Nothing here outlives a call but the connection and the last reply.
  */
 
 #include "store.h"
-#include "store_call.h"
+#include "store_private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,22 +22,9 @@
 #include "jm_schema.h"
 
 #define JM_PASSWORD_MAX 512
-#define JM_NUMBER_MAX   24 /* a size_t in decimal */
 
 /* A word, an account, an address's id. */
 #define JM_RECIPIENT_MAX (3 * JM_UUID_LEN)
-
-/* What is written ahead lives this long when no delivery comes to link it. */
-#define JM_PIECE_TTL "600000" /* ms */
-
-struct jm_store_s {
-    redisContext     *redis;
-    redisReply       *reply; /* of the last call */
-    jm_store_value_t *values;
-    size_t            nvalues; /* allocated */
-    int               timeout_ms;
-    char              error[512];
-};
 
 /* Error replies that are not just a refusal.  Those that will answer alike to
  * everything else too are as good as no connection. */
@@ -51,56 +33,16 @@ typedef struct {
     jm_store_status_t status;
 } jm_store_meaning_t;
 
-/* The arguments of one command; what has to be put together for it lies in a
- * pool that is measured before. */
-typedef struct {
-    const char **argv;
-    size_t      *lens;
-    size_t       argc;
-    u_char      *pool;
-    u_char      *last; /* end of what the pool holds */
-} jm_store_args_t;
-
-
-typedef jm_store_status_t (*jm_store_ahead_pt)(jm_store_t     *store,
-                                               const char     *key,
-                                               const jm_str_t *data,
-                                               size_t         *pending);
-
 static int jm_store_password(const char *path, char *password, char *err,
                              size_t errlen);
 static jm_store_status_t jm_store_auth(jm_store_t *store, const char *user,
                                        const char *password);
 static jm_store_status_t jm_store_lost(jm_store_t *store);
 static jm_store_status_t jm_store_receive(jm_store_t *store);
-static jm_store_status_t jm_store_values(jm_store_t       *store,
-                                         jm_store_reply_t *reply);
 static jm_store_status_t jm_store_route(jm_store_t *store, jm_str_t key,
                                         jm_route_t *route, u_char *place);
 static jm_store_status_t jm_store_check(jm_store_t           *store,
                                         const jm_recipient_t *recipient);
-static jm_store_status_t jm_store_send(jm_store_t *store, int argc,
-                                       const char **argv, const size_t *lens);
-static jm_store_status_t jm_store_each_ahead(jm_store_t               *store,
-                                             const jm_delivery_t      *d,
-                                             const jm_delivery_mail_t *mail,
-                                             jm_store_ahead_pt         handler,
-                                             size_t *pending);
-static jm_store_status_t jm_store_write_ahead(jm_store_t     *store,
-                                              const char     *key,
-                                              const jm_str_t *data,
-                                              size_t         *pending);
-static jm_store_status_t jm_store_unlink(jm_store_t *store, const char *key,
-                                         const jm_str_t *data,
-                                         size_t         *pending);
-static jm_store_status_t jm_store_send_deliver(jm_store_t          *store,
-                                               const jm_delivery_t *d);
-static jm_store_status_t jm_store_collect(jm_store_t *store, size_t pending);
-static jm_store_status_t jm_store_results(jm_store_t          *store,
-                                          const jm_delivery_t *d,
-                                          jm_delivered_t      *results);
-static void jm_store_discard(jm_store_t *store, const jm_delivery_t *d,
-                             const jm_delivered_t *results);
 
 static const jm_store_meaning_t jm_store_meanings[] = {
     { "OOM ", JM_STORE_FULL },      { "LOADING ", JM_STORE_DOWN },
@@ -383,8 +325,7 @@ jm_store_flatten(jm_store_value_t *v, const redisReply *r)
 }
 
 
-/* Makes the values of store->reply readable without hiredis. */
-static jm_store_status_t
+jm_store_status_t
 jm_store_values(jm_store_t *store, jm_store_reply_t *reply)
 {
     size_t            n;
@@ -550,195 +491,6 @@ jm_store_check(jm_store_t *store, const jm_recipient_t *recipient)
 
 
 jm_store_status_t
-jm_store_deliver(jm_store_t *store, const jm_delivery_t *d,
-                 jm_delivered_t *results)
-{
-    size_t            i, pending;
-    jm_store_status_t status;
-
-    if (store->redis->err) {
-        return JM_STORE_DOWN;
-    }
-
-    pending = 0;
-
-    for (i = 0; i < d->nmails; i++) {
-        status = jm_store_each_ahead(store, d, &d->mails[i],
-                                     jm_store_write_ahead, &pending);
-        if (status != JM_STORE_OK) {
-            return status;
-        }
-    }
-
-    status = jm_store_send_deliver(store, d);
-    if (status != JM_STORE_OK) {
-        return status;
-    }
-
-    status = jm_store_collect(store, pending + 1);
-
-    if (status == JM_STORE_OK) {
-        status = jm_store_results(store, d, results);
-    }
-
-    jm_store_discard(store, d, status == JM_STORE_OK ? results : NULL);
-
-    return status;
-}
-
-
-jm_store_status_t
-jm_store_reclean(jm_store_t *store, const jm_delivery_t *d)
-{
-    size_t            pending;
-    jm_store_reply_t  reply;
-    jm_store_status_t status;
-
-    if (store->redis->err) {
-        return JM_STORE_DOWN;
-    }
-
-    pending = 0;
-    status = jm_store_each_ahead(store, d, d->mails, jm_store_write_ahead,
-                                 &pending);
-
-    if (status == JM_STORE_OK) {
-        status = jm_store_send_deliver(store, d);
-    }
-
-    if (status != JM_STORE_OK) {
-        return status;
-    }
-
-    status = jm_store_collect(store, pending + 1);
-
-    if (status == JM_STORE_OK) {
-        status = jm_store_values(store, &reply);
-    }
-
-    if (status == JM_STORE_OK && jm_store_is(&reply, 0, "OK")) {
-        return JM_STORE_OK;
-    }
-
-    jm_store_discard(store, d, NULL);
-
-    return status == JM_STORE_OK ? JM_STORE_UNKNOWN : status;
-}
-
-
-/* Calls `handler` for every value of the mail that has a key of its own. */
-static jm_store_status_t
-jm_store_each_ahead(jm_store_t *store, const jm_delivery_t *d,
-                    const jm_delivery_mail_t *mail, jm_store_ahead_pt handler,
-                    size_t *pending)
-{
-    char                 key[128];
-    size_t               i, n;
-    const jm_str_t      *data;
-    jm_store_status_t    status;
-    const jm_rendered_t *shared = d->shared;
-    const struct {
-        const char     *name;
-        const jm_str_t *data;
-        size_t          above; /* bytes up to which it is not written ahead */
-    } values[] = {
-        { "raw", &shared->raw.data, 0 },
-        { "bodies", &shared->bodies.data, JM_WINDOW },
-        { "html", &shared->html.data, JM_WINDOW },
-        { "detail", &mail->rendered->detail.data, JM_WINDOW },
-    };
-
-    n = sizeof(values) / sizeof(values[0]);
-
-    for (i = 0; i < n + shared->nparts; i++) {
-        if (i < n) {
-            data = values[i].data;
-            if (data->len <= values[i].above) {
-                continue;
-            }
-
-            snprintf(key, sizeof(key), "jm:{%s}:%s:%s", d->account,
-                     values[i].name, mail->rendered->id);
-
-        } else {
-            data = &shared->parts[i - n].data;
-            if (data->len == 0) {
-                continue; /* Redis keeps no empty strings */
-            }
-
-            snprintf(key, sizeof(key), "jm:{%s}:att:%s:%zu", d->account,
-                     mail->rendered->id, i - n + 1);
-        }
-
-        status = handler(store, key, data, pending);
-        if (status != JM_STORE_OK) {
-            return status;
-        }
-    }
-
-    return JM_STORE_OK;
-}
-
-
-/* SET of the first piece, with the TTL that APPEND of the others leaves. */
-static jm_store_status_t
-jm_store_write_ahead(jm_store_t *store, const char *key, const jm_str_t *data,
-                     size_t *pending)
-{
-    int               argc;
-    size_t            at, lens[5];
-    const char       *argv[5];
-    jm_store_status_t status;
-
-    argv[1] = key;
-    lens[1] = strlen(key);
-    argv[3] = "PX";
-    lens[3] = 2;
-    argv[4] = JM_PIECE_TTL;
-    lens[4] = sizeof(JM_PIECE_TTL) - 1;
-
-    for (at = 0; at < data->len; at += lens[2]) {
-        argc = at == 0 ? 5 : 3;
-        argv[0] = at == 0 ? "SET" : "APPEND";
-        lens[0] = strlen(argv[0]);
-        argv[2] = (const char *) data->data + at;
-        lens[2] = data->len - at;
-
-        if (lens[2] > JM_WINDOW) {
-            lens[2] = JM_WINDOW;
-        }
-
-        status = jm_store_send(store, argc, argv, lens);
-        if (status != JM_STORE_OK) {
-            return status;
-        }
-
-        (*pending)++;
-    }
-
-    return JM_STORE_OK;
-}
-
-
-static jm_store_status_t
-jm_store_unlink(jm_store_t *store, const char *key, const jm_str_t *data,
-                size_t *pending)
-{
-    size_t      lens[2] = { 6, strlen(key) };
-    const char *argv[2] = { "UNLINK", key };
-
-    (*pending)++;
-
-    return jm_store_send(store, 2, argv, lens);
-}
-
-
-/*
- * Writes a command out to Redis now, so that hiredis never holds more than
- * one.  Redis reads on while its few bytes of replies wait for us, so this
- * cannot block for ever.
- */
-static jm_store_status_t
 jm_store_send(jm_store_t *store, int argc, const char **argv,
               const size_t *lens)
 {
@@ -758,217 +510,7 @@ jm_store_send(jm_store_t *store, int argc, const char **argv,
 }
 
 
-static void
-jm_store_arg(jm_store_args_t *args, jm_str_t value)
-{
-    args->argv[args->argc] = (const char *) value.data;
-    args->lens[args->argc] = value.len;
-    args->argc++;
-}
-
-
-static void
-jm_store_arg_cstr(jm_store_args_t *args, const char *value)
-{
-    args->argv[args->argc] = value;
-    args->lens[args->argc] = strlen(value);
-    args->argc++;
-}
-
-
-static void
-jm_store_arg_number(jm_store_args_t *args, size_t number)
-{
-    int n;
-
-    n = snprintf((char *) args->last, JM_NUMBER_MAX, "%zu", number);
-    jm_store_arg_cstr(args, (char *) args->last);
-    args->last += n + 1;
-}
-
-
-/* A blob's field: the header, and the data unless they lie in a key. */
-static void
-jm_store_arg_blob(jm_store_args_t *args, const jm_blob_t *blob)
-{
-    int      i;
-    u_char  *p;
-    size_t   j;
-    uint32_t header[3];
-
-    p = args->last;
-    header[0] = blob->crc;
-    header[1] = blob->length;
-    header[2] = (uint32_t) blob->data.len;
-
-    for (i = 0; i < 3; i++) {
-        for (j = 0; j < 4; j++) {
-            *p++ = (u_char) (header[i] >> (8 * j));
-        }
-    }
-
-    if (blob->data.len != 0 && blob->data.len <= JM_WINDOW) {
-        memcpy(p, blob->data.data, blob->data.len);
-        p += blob->data.len;
-    }
-
-    args->argv[args->argc] = (const char *) args->last;
-    args->lens[args->argc] = (size_t) (p - args->last);
-    args->argc++;
-    args->last = p;
-}
-
-
-static void
-jm_store_arg_part(jm_store_args_t *args, const jm_rendered_part_t *part)
-{
-    int n;
-
-    n = sprintf((char *) args->last, "%zu\n%.*s\n%.*s\n%d", part->data.len,
-                (int) part->content_type.len, part->content_type.data,
-                (int) part->disposition.len, part->disposition.data,
-                part->is_inline ? 1 : 0);
-
-    args->argv[args->argc] = (const char *) args->last;
-    args->lens[args->argc] = (size_t) n;
-    args->argc++;
-    args->last += n + 1;
-}
-
-
-static size_t
-jm_store_blob_size(const jm_blob_t *blob)
-{
-    return JM_BLOB_HEADER + (blob->data.len <= JM_WINDOW ? blob->data.len : 0);
-}
-
-
-/* Room for the arguments of a delivery.  0, or -1 without memory. */
-static int
-jm_store_args_init(jm_store_args_t *args, const jm_delivery_t *d)
-{
-    size_t                    i, n, size;
-    const jm_rendered_t      *shared = d->shared;
-    const jm_rendered_part_t *part;
-
-    n = 4 + 10 + shared->nparts + 5 * d->nmails;
-    size = 8 * JM_NUMBER_MAX + jm_store_blob_size(&shared->bodies)
-           + jm_store_blob_size(&shared->html);
-
-    for (i = 0; i < shared->nparts; i++) {
-        part = &shared->parts[i];
-        size += part->content_type.len + part->disposition.len
-                + 2 * JM_NUMBER_MAX;
-    }
-
-    for (i = 0; i < d->nmails; i++) {
-        size += jm_store_blob_size(&d->mails[i].rendered->detail);
-    }
-
-    args->argc = 0;
-    args->argv = calloc(n, sizeof(char *));
-    args->lens = calloc(n, sizeof(size_t));
-    args->pool = malloc(size);
-    args->last = args->pool;
-
-    return (args->argv && args->lens && args->pool) ? 0 : -1;
-}
-
-
-static void
-jm_store_args_free(jm_store_args_t *args)
-{
-    free(args->argv);
-    free(args->lens);
-    free(args->pool);
-}
-
-
-/* The arguments in the order that jm_email_deliver and jm_email_reclean
- * (junkmail.lua) take. */
-static void
-jm_store_args_fill(jm_store_args_t *args, const jm_delivery_t *d,
-                   const char *key)
-{
-    size_t                   i;
-    const jm_rendered_t     *shared = d->shared;
-    const jm_rendered_for_t *r;
-
-    jm_store_arg_cstr(args, "FCALL");
-    jm_store_arg_cstr(args, d->replaces != NULL ? "jm_email_reclean"
-                                                : "jm_email_deliver");
-    jm_store_arg_cstr(args, "1");
-    jm_store_arg_cstr(args, key);
-
-    if (d->replaces != NULL) {
-        jm_store_arg_cstr(args, d->replaces);
-    }
-
-    jm_store_arg_cstr(args, d->delivery_id);
-    jm_store_arg_cstr(args, d->stamp);
-    jm_store_arg_number(args, shared->size);
-    jm_store_arg_cstr(args, shared->has_attachments ? "1" : "0");
-    jm_store_arg_number(args, shared->raw.data.len);
-    jm_store_arg_blob(args, &shared->bodies);
-
-    if (shared->html.data.len != 0) {
-        jm_store_arg_blob(args, &shared->html);
-    } else {
-        jm_store_arg_cstr(args, "");
-    }
-
-    jm_store_arg_number(args, shared->nparts);
-
-    for (i = 0; i < shared->nparts; i++) {
-        jm_store_arg_part(args, &shared->parts[i]);
-    }
-
-    jm_store_arg_number(args, d->nmails);
-
-    for (i = 0; i < d->nmails; i++) {
-        r = d->mails[i].rendered;
-
-        jm_store_arg_cstr(args, r->id);
-        jm_store_arg_cstr(args, d->mails[i].address_id);
-        jm_store_arg(args, r->search);
-        jm_store_arg(args, r->summary);
-        jm_store_arg_blob(args, &r->detail);
-    }
-}
-
-
-static jm_store_status_t
-jm_store_send_deliver(jm_store_t *store, const jm_delivery_t *d)
-{
-    char              key[64];
-    jm_store_args_t   args;
-    jm_store_status_t status;
-
-    snprintf(key, sizeof(key), JM_KEY_ACCOUNT, d->account);
-
-    if (jm_store_args_init(&args, d) != 0) {
-        snprintf(store->error, sizeof(store->error), "out of memory");
-
-        /* Replies of what was written ahead are still to come. */
-        store->redis->err = REDIS_ERR_OOM;
-        status = JM_STORE_DOWN;
-
-    } else {
-        jm_store_args_fill(&args, d, key);
-        status = jm_store_send(store, (int) args.argc, args.argv, args.lens);
-    }
-
-    jm_store_args_free(&args);
-
-    return status;
-}
-
-
-/*
- * Reads all replies of a pipeline, the last of which stays in store->reply.
- * The first that is an error tells why; later ones only follow from it.
- */
-static jm_store_status_t
+jm_store_status_t
 jm_store_collect(jm_store_t *store, size_t pending)
 {
     char              error[sizeof(store->error)];
@@ -994,85 +536,6 @@ jm_store_collect(jm_store_t *store, size_t pending)
     }
 
     return first;
-}
-
-
-static jm_store_status_t
-jm_store_results(jm_store_t *store, const jm_delivery_t *d,
-                 jm_delivered_t *results)
-{
-    size_t                  i;
-    jm_store_reply_t        reply;
-    jm_store_status_t       status;
-    const jm_store_value_t *v;
-
-    status = jm_store_values(store, &reply);
-    if (status != JM_STORE_OK) {
-        return status;
-    }
-
-    if (reply.nvalues != d->nmails + 1 || !jm_store_is(&reply, 0, "OK")) {
-        snprintf(store->error, sizeof(store->error),
-                 "jm_email_deliver gave an unknown answer");
-        return JM_STORE_REFUSED;
-    }
-
-    for (i = 0; i < d->nmails; i++) {
-        v = &reply.values[i + 1];
-        memset(&results[i], 0, sizeof(jm_delivered_t));
-
-        if (jm_store_is(&reply, i + 1, "GONE")) {
-            results[i].gone = 1;
-
-        } else if (v->text.len == sizeof(results[i].id) - 1) {
-            memcpy(results[i].id, v->text.data, v->text.len);
-
-        } else {
-            snprintf(store->error, sizeof(store->error),
-                     "jm_email_deliver gave an unknown result");
-            return JM_STORE_REFUSED;
-        }
-    }
-
-    return JM_STORE_OK;
-}
-
-
-/*
- * Removes what was written ahead for mails that are not stored under the id
- * it was written for: after a repeat, for addresses that are gone, after a
- * refusal (results NULL).  It would expire by itself, but not as soon as a
- * full Redis needs its memory back.  What goes wrong here changes no result.
- */
-static void
-jm_store_discard(jm_store_t *store, const jm_delivery_t *d,
-                 const jm_delivered_t *results)
-{
-    char   error[sizeof(store->error)];
-    size_t i, pending;
-
-    pending = 0;
-    memcpy(error, store->error, sizeof(error));
-
-    for (i = 0; i < d->nmails && !store->redis->err; i++) {
-        if (results != NULL
-            && strcmp(results[i].id, d->mails[i].rendered->id) == 0) {
-            continue;
-        }
-
-        if (jm_store_each_ahead(store, d, &d->mails[i], jm_store_unlink,
-                                &pending)
-            != JM_STORE_OK)
-        {
-            break;
-        }
-    }
-
-    if (!store->redis->err) {
-        (void) jm_store_collect(store, pending);
-    }
-
-    memcpy(store->error, error, sizeof(error));
 }
 
 
