@@ -48,6 +48,7 @@ typedef struct {
 } jm_admin_policy_t;
 
 static int  jm_admin_record(jm_admin_t *admin, jm_admin_record_t *d);
+static int  jm_admin_existing(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_first(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_home(jm_admin_t *admin, jm_admin_record_t *d);
 static int  jm_admin_policy(jm_admin_t *admin, jm_admin_record_t *d);
@@ -112,13 +113,9 @@ jm_admin_domain_set(jm_admin_t *admin)
     int               rc;
     jm_admin_record_t d;
 
-    rc = jm_admin_record(admin, &d);
+    rc = jm_admin_existing(admin, &d);
     if (rc != 0) {
         return rc;
-    }
-
-    if (d.policy[0] == '\0') {
-        return jm_admin_fail("there is no domain %s", d.name);
     }
 
     return jm_admin_change(admin, &d);
@@ -131,13 +128,9 @@ jm_admin_domain_show(jm_admin_t *admin)
     int               rc;
     jm_admin_record_t d;
 
-    rc = jm_admin_record(admin, &d);
+    rc = jm_admin_existing(admin, &d);
     if (rc != 0) {
         return rc;
-    }
-
-    if (d.policy[0] == '\0') {
-        return jm_admin_fail("there is no domain %s", d.name);
     }
 
     if (admin->json) {
@@ -187,13 +180,9 @@ jm_admin_domain_remove(jm_admin_t *admin)
     jm_admin_record_t       d;
     const jm_admin_target_t none = { "", "" };
 
-    rc = jm_admin_record(admin, &d);
+    rc = jm_admin_existing(admin, &d);
     if (rc != 0) {
         return rc;
-    }
-
-    if (d.policy[0] == '\0') {
-        return jm_admin_fail("there is no domain %s", d.name);
     }
 
     if (jm_store_call(admin->store, &reply, "ZREM jm:domains %s", d.name)
@@ -293,6 +282,22 @@ jm_admin_record(jm_admin_t *admin, jm_admin_record_t *d)
     d->name[len] = '\0';
 
     return jm_admin_read(admin, d);
+}
+
+
+/* The same, and it is one of ours. */
+static int
+jm_admin_existing(jm_admin_t *admin, jm_admin_record_t *d)
+{
+    int rc;
+
+    rc = jm_admin_record(admin, d);
+
+    if (rc == 0 && d->policy[0] == '\0') {
+        return jm_admin_fail("there is no domain %s", d->name);
+    }
+
+    return rc;
 }
 
 
