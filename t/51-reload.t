@@ -173,27 +173,17 @@ subtest 'reload' => sub {
 };
 
 subtest 'binary upgrade' => sub {
-    my $old  = $jm->{nginx_pid};
     my @old  = $jm->nginx_workers;
     my @load = load();
     my %s    = sessions();
+    my $old  = $jm->upgrade_nginx;
 
-    kill USR2 => $old;
-    ok($jm->eventually(sub { -s "$jm->{dir}/nginx.pid.oldbin"
-                             && -s "$jm->{dir}/nginx.pid" }, 20),
-       'both binaries run');
-    my $new = $jm->read('nginx.pid') + 0;
-    isnt($new, $old, 'the pid file is the new one\'s');
-    ok($jm->eventually(sub { $jm->children($new) == 2 }), 'it has workers');
-
-    kill WINCH => $old;
     judge(%s);
     ok(gone(@old), 'old workers have left');
 
     kill QUIT => $old;
     is(waitpid($old, 0), $old, 'the old master ends');
     is($?, 0, 'in order');
-    $jm->{nginx_pid} = $new;
 
     like($jm->smtp->banner, qr/^220/, 'the new binary serves');
     my $r = load_result(@load);

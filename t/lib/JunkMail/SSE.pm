@@ -33,7 +33,7 @@ sub new
         grep { defined $headers{$_} } sort keys %headers;
 
     if ($opt{curl}) {
-        $self->{curl} = open $self->{socket}, '-|', 'curl', '-sSkiN', '--http2',
+        $self->{curl} = open $self->{socket}, '-|', 'curl', '-skiN', '--http2',
             (map { ('-H', $_) } @headers), $opt{curl} or die "curl: $!";
     }
     else {

@@ -549,6 +549,29 @@ sub junkmaild_workers { $_[0]->children($_[0]{junkmaild_pid}) }
 
 sub reload_nginx { kill HUP => $_[0]{nginx_pid} }
 
+# A binary upgrade of nginx, which needs `daemon`: once the new binary serves,
+# the old one's workers are told to leave.  The old master is returned: QUIT
+# ends it.
+sub upgrade_nginx
+{
+    my ($self) = @_;
+
+    my $old     = $self->{nginx_pid};
+    my $workers = $self->nginx_workers;
+    my $new;
+
+    kill USR2 => $old;
+    $self->wait_for('the new binary', sub {
+        return if !-s "$self->{dir}/nginx.pid.oldbin";
+        $new = $self->read('nginx.pid') || return;
+        return $new != $old && $self->children($new + 0) == $workers;
+    });
+    kill WINCH => $old;
+
+    $self->{nginx_pid} = $new + 0;
+    return $old;
+}
+
 sub stop_process
 {
     my ($self, $what, $signal) = @_;
