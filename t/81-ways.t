@@ -49,6 +49,9 @@ window.fetch = async (url, how) => {
   if (sessionStorage.slow && /emails\?/.test(url)) {
     await held;
   }
+  if (window.broken && /emails\?/.test(url)) {
+    throw new TypeError('no network');
+  }
   return real(url, how);
 };
 JS
@@ -174,10 +177,28 @@ $c->run("const s = document.querySelector('.tools select');"
     . "s.value = s.lastChild.value;"
     . "s.dispatchEvent(new Event('change', { bubbles: true }))");
 until_true("document.querySelectorAll('.list li').length === 1", 'of one address');
+$c->run("broken = true; location.hash = '#f=starred'");
+until_true("document.querySelector('.foot')?.textContent"
+    . " === 'The list could not be read.Try again'", 'a list that fails says so');
+$c->run("broken = false; document.querySelector('.foot button').click()");
+until_true("document.querySelector('.foot')?.textContent.startsWith('No message has')",
+    'and is read when one tries again');
+$c->run('history.back()');
+until_true("document.querySelectorAll('.list li').length === 1", 'back: one address');
 like($c->run('location.hash'), qr/^#a=/, 'which has a link');
 $c->run('history.back()');
 until_true("document.querySelectorAll('.list li').length === 2"
     . " && document.querySelector('.tools select').value === ''", 'back: both');
+
+# --- away and back -----------------------------------------------------------
+
+$c->run("document.querySelector('.list a').click()");
+until_true("document.querySelector('.pane iframe')", 'a mail');
+$c->run("[...document.querySelectorAll('.bar button')].at(-1).click()");
+until_true("document.activeElement.closest('.list li')?.textContent"
+    . ".includes('The bill')", 'to the bin: the next one has the focus');
+$c->run("document.querySelector('.toast button').click()");
+until_true("document.querySelectorAll('.list li').length === 2", 'undone');
 
 # --- keys --------------------------------------------------------------------
 

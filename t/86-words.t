@@ -55,4 +55,16 @@ is(join(', ', @unused), '', 'every word that is there is used');
 unlike($code, qr/innerHTML|insertAdjacentHTML|document\.write|\beval\(/,
     'nothing parses HTML');
 
+# Nothing is minified.  What a visitor loads is small because there is little.
+my %bytes = map { $_ => -s } glob('conf/html/*.* conf/html/*/*.js');
+my ($scripts, $page, $longest) = (0, 0, 0);
+for my $file (sort keys %bytes) {
+    my $n = $bytes{$file};
+    $file =~ m{/lang/} ? ($longest = $n > $longest ? $n : $longest)
+        : $file =~ m{/js/} ? ($scripts += $n) : ($page += $n);
+}
+cmp_ok($scripts, '<', 56_000, 'the scripts in bytes');
+cmp_ok($scripts + $page + $longest, '<', 79_000,
+    'with page, style, icons and the longest language');
+
 done_testing;

@@ -10,7 +10,7 @@ import { hooks, signIn, signOut, signUp, state } from './state.js';
 
 const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
 
-// --- before there is a key ---------------------------------------------------
+// --- before there is a key ---
 
 export const welcome = main => fill(main, h('div', { class: 'hero' },
   state.why && h('p', { class: 'note', role: 'alert' }, t(state.why)),
@@ -37,7 +37,7 @@ export const welcome = main => fill(main, h('div', { class: 'hero' },
       title: t('key form') })),
     h('button', { class: 'primary' }, t('sign in'))))));
 
-// --- keys --------------------------------------------------------------------
+// --- keys ---
 
 // A key as text and as a file.
 const secret = (key, title, text) => dialog(title, [h('p', {}, text),
@@ -90,7 +90,7 @@ function make(e) {
   });
 }
 
-// --- the account -------------------------------------------------------------
+// --- the account ---
 
 let me, keys, of;
 

@@ -5,8 +5,8 @@
 import { $, announce, attempt, button, confirm, fill, h, icon, select, toast }
   from './dom.js';
 import { t, when } from './i18n.js';
-import { change, destroy, go, hooks, link, more, openList, over, route, state }
-  from './state.js';
+import { change, destroy, go, hooks, link, more, openList, over, retry, route,
+  state } from './state.js';
 import { extend, giveaway, life } from './addresses.js';
 import { saveKey } from './account.js';
 import { arrive, close, open, pane } from './mail.js';
@@ -32,7 +32,7 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
   }
 
   const left = m ? open(m) : close();
-  current = left ?? current;
+  current = at(left) < 0 ? current : left;
 
   fill(main, h('div', { class: m ? 'split open' : 'split' },
     h('section', { class: 'side', 'aria-label': t('inbox') },
@@ -44,14 +44,14 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
   if (m) {
     arrive();
   } else if (left) {
-    $('list').querySelector(`[data-id="${left}"] a`)?.focus();
+    reach();
   }
 }
 
 const here = change => link({ ...state.filter, ...change });
 const at = id => state.items.findIndex(i => i.id === id);
 
-// --- the address and the tools -----------------------------------------------
+// --- the address and the tools ---
 
 function card() {
   const all = state.addresses;
@@ -121,7 +121,7 @@ function bulk() {
       })));
 }
 
-// --- deleting ----------------------------------------------------------------
+// --- deleting ---
 
 export const removers = (ids, gone, show) => gone ? [
   button(t('restore'), () => restore(ids), { class: 'quiet' }),
@@ -145,17 +145,18 @@ const restore = ids => attempt(async () => {
 function leave(ids, done) {
   const next = state.items.find(i => i.id < ids[0]) || state.items.at(-1);
 
+  current = next?.id;
   ids.forEach(id => chosen.delete(id));
   if (ids.includes(route().m)) {
     go({ ...state.filter });
   }
-  if (next && $('list')?.contains(document.activeElement)) {
+  if (next && document.activeElement.closest('.bulk, .list')) {
     focus(next.id);
   }
   return done;
 }
 
-// --- the list ----------------------------------------------------------------
+// --- the list ---
 
 // Draws the rows near the eye, in their order, so that Tab and readers meet them
 // in it.  Once it is scrolled, or while a hand is at it, no row moves: those that
@@ -261,7 +262,7 @@ function foot() {
   const { q, f } = state.filter;
 
   return state.error ? h('div', { class: 'foot' },
-    h('p', {}, t('list failed')), button(t('retry'), more))
+    h('p', {}, t('list failed')), button(t('retry'), retry))
     : !state.done ? h('p', { class: 'foot' }, t('loading'))
       : !state.items.length && h('p', { class: 'foot empty' },
         q ? t('nothing found', { q }) : t(`empty ${f || 'inbox'}`));
@@ -272,12 +273,14 @@ function pick(id) {
   hooks.draw();
 }
 
-// --- keyboard ----------------------------------------------------------------
+// --- keyboard ---
+
+const reach = () => $('list').querySelector('a[tabindex="0"]')?.focus();
 
 function focus(id) {
   current = id;
   hooks.now();
-  $('list').querySelector(`[data-id="${id}"] a`)?.focus();
+  reach();
 }
 
 // Only while the list has the focus: single letters are nobody else's.

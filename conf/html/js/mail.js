@@ -140,7 +140,7 @@ function attachment({ filename, size, url }) {
     } }, icon('clip'), h('span', {}, name), h('small', {}, bytes(size))));
 }
 
-// --- ways to show it ---------------------------------------------------------
+// --- ways to show it ---
 
 // Asks for a ticket, and the frame follows.  Pictures of the mail itself come on
 // request; others not at all.

@@ -24,7 +24,7 @@ export const hooks = {};
 
 let stop, turn = 0, newest = '';
 
-// --- the address bar ---------------------------------------------------------
+// --- the address bar ---
 
 // All that is shown stands behind the #, so that going back, reloading and deep
 // links work.  a, f, q: the list; m: mail, s: how it is shown; v: another page.
@@ -39,7 +39,7 @@ export function go(params) {
   location.hash = link(params);
 }
 
-// --- the key -----------------------------------------------------------------
+// --- the key ---
 
 useKey(state.key);
 
@@ -115,7 +115,7 @@ function soon(name, work) {
   }, 300);
 }
 
-// --- addresses ---------------------------------------------------------------
+// --- addresses ---
 
 async function readAddresses() {
   const all = [];
@@ -141,7 +141,7 @@ export async function address(method, fields, id = '') {
   return data;
 }
 
-// --- the list ----------------------------------------------------------------
+// --- the list ---
 
 const page = ({ a, f, q }, after) => get('/emails' + link({
   fields: 'summary', limit: PAGE, address_id: a, q, after,
@@ -206,12 +206,15 @@ async function sync(all) {
   }
 }
 
+// After an error.
+export const retry = () => state.done ? sync(true).catch(lost) : more();
+
 // In an empty box whatever comes is new.
 function seen(items) {
   newest = items.reduce((a, { id }) => id > a ? id : a, newest || '0');
 }
 
-// --- events ------------------------------------------------------------------
+// --- events ---
 
 function fits(item) {
   const { a, f } = state.filter;
@@ -290,7 +293,7 @@ function flag(ids, flags) {
   hooks.draw();
 }
 
-// --- changing mail -----------------------------------------------------------
+// --- changing mail ---
 
 // Does `work` with a hundred at a time.
 async function each(ids, work) {
