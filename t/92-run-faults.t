@@ -197,12 +197,15 @@ launch();
 ok(ready(), 'start before the end of the launcher') or diag(slurp($log));
 like(mail(), qr/^250 /, 'a mail');
 my @parts = parts();
+my $run   = readlink "$dir/data/run";
+ok(-d $run, 'a directory for its sockets');
 kill KILL => $pid if $pid;
 waitpid $pid, 0;
 
 launch();
 ok(ready(), 'the launcher is killed: the next start') or diag(slurp($log));
 ok(all_gone(@parts), 'has the data for itself');
+ok(!-e $run, 'and nothing of the last one is left');
 like(mail(), qr/^250 /, 'and takes mail');
 
 chomp(my $operator = slurp("$dir/data/operator.key"));
@@ -228,6 +231,7 @@ ok(!ended(2), 'Ctrl-C waits for it');
 interrupt('INT');
 ok(ended(20), 'a second Ctrl-C does not');
 is($?, 0, 'and stops in order');
+ok(!-l "$dir/data/run", 'leaving nothing behind');
 like(slurp($log), qr/stopping redis.*^junkmail  \| stopped$/ms, 'everything');
 
 done_testing;
