@@ -406,13 +406,6 @@ ngx_junkmail_redis_reconnect(ngx_event_t *ev)
 }
 
 
-ngx_uint_t
-ngx_junkmail_redis_ready(void)
-{
-    return ngx_junkmail_redis_commands.state == NGX_JUNKMAIL_REDIS_UP;
-}
-
-
 /* Commands. */
 
 

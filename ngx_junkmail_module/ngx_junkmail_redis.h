@@ -51,9 +51,6 @@ void ngx_junkmail_redis_listen(ngx_junkmail_redis_listener_t *listener);
 ngx_int_t ngx_junkmail_redis_subscribe(ngx_str_t *channel);
 void      ngx_junkmail_redis_unsubscribe(ngx_str_t *channel);
 
-/* True when the command link is up and has answered its last PING. */
-ngx_uint_t ngx_junkmail_redis_ready(void);
-
 /* From the HTTP or stream module's init_process and exit_process. */
 ngx_int_t ngx_junkmail_redis_init(ngx_cycle_t *cycle);
 void      ngx_junkmail_redis_exit(ngx_cycle_t *cycle);
