@@ -30,6 +30,7 @@ ngx_junkmail_smtp_accept(ngx_junkmail_transaction_t *transaction,
                          jm_str_t                    path);
 static ngx_int_t ngx_junkmail_smtp_handoff(ngx_junkmail_smtp_t *smtp);
 static void      ngx_junkmail_smtp_handed_off(void *data);
+static ngx_str_t ngx_junkmail_smtp_codes(const ngx_str_t *reply);
 static void      ngx_junkmail_smtp_say(ngx_junkmail_smtp_t *smtp,
                                        jm_session_reply_t   reply);
 static ngx_int_t ngx_junkmail_smtp_copy(ngx_pool_t *pool, ngx_str_t *out,
@@ -292,6 +293,7 @@ void
 ngx_junkmail_smtp_answer(ngx_junkmail_smtp_t *smtp)
 {
     jm_str_t                     value;
+    ngx_str_t                    codes;
     ngx_uint_t                   stored;
     ngx_junkmail_lmtp_request_t *request;
 
@@ -304,17 +306,46 @@ ngx_junkmail_smtp_answer(ngx_junkmail_smtp_t *smtp)
         ngx_junkmail_count(NGX_JUNKMAIL_COUNT_MESSAGES);
     }
 
+    codes = ngx_junkmail_smtp_codes(&request->reply);
+
     ngx_log_error(NGX_LOG_INFO, smtp->connection->log, 0,
                   "message %V to %ui recipients, %O octets: %V", &request->id,
                   request->recipients->nelts,
-                  ngx_junkmail_spool_size(request->spool), &request->reply);
+                  ngx_junkmail_spool_size(request->spool), &codes);
 
     value.data = stored ? request->id.data : request->reply.data;
     value.len = stored ? request->id.len : request->reply.len;
 
     jm_session_answer(&smtp->session, stored ? JM_SAY_STORED : JM_SAY_BACKEND,
                       value);
+
+    if (!stored) {
+        smtp->session.said.len = codes.len;
+    }
+
     ngx_junkmail_smtp_rollback(smtp);
+}
+
+
+/* "550 5.1.1" of a reply: the words of another's server may name a recipient,
+ * which no log is to hold. */
+
+static ngx_str_t
+ngx_junkmail_smtp_codes(const ngx_str_t *reply)
+{
+    size_t    i;
+    ngx_str_t codes;
+
+    for (i = 0; i < reply->len; i++) {
+        if (i > sizeof("550") - 1 && reply->data[i] == ' ') {
+            break;
+        }
+    }
+
+    codes.data = reply->data;
+    codes.len = i;
+
+    return codes;
 }
 
 

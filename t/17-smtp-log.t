@@ -93,7 +93,7 @@ subtest 'what became of a message' => sub {
         $s->send("x\r\n.\r\n");
         like($s->reply, qr/^$code/, "a $code");
         my $line = line();
-        like($line, qr/from="<>" rcpt=1 refused=0 size=3 reply="$code .*" handoff=\d+\.\d{3}\n\z/,
+        like($line, qr/from="<>" rcpt=1 refused=0 size=3 reply="$code \d\.\d\.\d" handoff=\d+\.\d{3}\n\z/,
              "a $code in the log");
         unlike($line, qr/[^ -~\n]/, 'in plain characters');
     }
