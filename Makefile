@@ -6,7 +6,7 @@
 #   make NGINX_SRC=DIR   against an upstream nginx source tree
 #   make test-long       whole corpora and slow tests (JM_LONG=1)
 #   make fuzz            each fuzz target for FUZZ_SECONDS
-#   make bench           MB/s of the sanitizer beside others
+#   make bench           sanitizer and push, beside others
 #   make chaos           kills parts at random under load for two minutes
 
 SHELL     := /bin/bash
@@ -39,7 +39,7 @@ MODULE_SRCS := $(wildcard ngx_junkmail_module/*.[ch] backend/common/*.[ch])
 MODULE   := $(BUILD)/ngx_junkmail_module.so
 C_FILES  := $(wildcard backend/*.[ch] backend/common/*.[ch] \
             ngx_junkmail_module/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] \
-            t/bench/*.c)
+            t/bench/*.c t/bench/push/*.c)
 
 FUZZ_SECONDS ?= 300
 
@@ -84,6 +84,10 @@ $(BUILD)/fuzz/replay_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o \
 $(BUILD)/bench/bench: $(BUILD)/t/bench/bench.o $(BUILD)/libjunkmaild.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/listen: t/bench/push/listen.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -D_GNU_SOURCE -pie -o $@ $<
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 
@@ -139,7 +143,7 @@ chaos: build
 	@conf/deps test
 	@prove -v -It/lib t/60-kill.t :: --long
 
-bench: $(BUILD)/bench/bench
+bench: build $(BUILD)/bench/bench $(BUILD)/bench/listen
 	@conf/deps bench
 	@t/bench/run
 
