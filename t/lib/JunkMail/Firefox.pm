@@ -110,8 +110,8 @@ sub run
         { script => "return ($script)", args => [] })->{value};
 }
 
-# Keys as a person presses them, where the focus is: "\x{e004}" is Tab,
-# "\x{e007}" Enter (WebDriver 17.4.2).
+# Keys as a person presses them, where the focus is; "\x{e004}" is Tab
+# (WebDriver 17.4.2 has the others).
 sub press
 {
     my ($self, @keys) = @_;
