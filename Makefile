@@ -44,7 +44,7 @@ C_FILES  := $(wildcard backend/*.[ch] backend/common/*.[ch] \
 FUZZ_SECONDS ?= 300
 
 .PHONY: all build units replays deps run test test-long lint fuzz \
-        chaos bench install clean
+        chaos bench install uninstall clean
 .SECONDARY:
 
 all: build
@@ -152,6 +152,16 @@ install: build
 	    $(DESTDIR)/usr/lib/nginx/modules/ngx_junkmail_module.so
 	install -D -m 0755 $(BUILD)/junkmaild $(DESTDIR)$(PREFIX)/sbin/junkmaild
 	conf/junkmail-install '$(DESTDIR)' '$(PREFIX)' '$(DOMAIN)'
+
+# What `make install` has put there; configuration and mail stay.
+uninstall:
+	rm -f $(DESTDIR)/usr/lib/nginx/modules/ngx_junkmail_module.so \
+	    $(DESTDIR)$(PREFIX)/sbin/junkmaild \
+	    $(patsubst conf/%,$(DESTDIR)$(PREFIX)/lib/%,\
+	        $(subst systemd/,systemd/system/,$(wildcard conf/systemd/*)))
+	rm -rf $(DESTDIR)$(PREFIX)/lib/junkmail \
+	    $(DESTDIR)$(PREFIX)/share/junkmail \
+	    $(DESTDIR)$(PREFIX)/share/doc/junkmail
 
 clean:
 	rm -rf build build-san

@@ -1,6 +1,7 @@
 # `make install` into a directory: everything is there, the units are sound, and
 # the configuration that it writes starts, with the paths of the test put in;
-# the certificate hook replaces what nginx serves.
+# the certificate hook replaces what nginx serves; `make uninstall` leaves the
+# configuration.
 
 use strict;
 use warnings;
@@ -122,6 +123,13 @@ ok($jm->eventually(sub { $served->('', $jm->{tls_port}) ne $old }),
 $jm->write('root/etc/junkmail/nginx.conf', "mine\n");
 qx{make -s install $san DESTDIR=$root 2>&1};
 is($jm->slurp("$etc/nginx.conf"), "mine\n", 'what is there is not overwritten');
+
+qx{make -s uninstall DESTDIR=$root 2>&1};
+is($?, 0, 'make uninstall');
+is(join(' ', grep { !m{^/(?:etc|var/lib)/junkmail/} } split /\n/,
+        qx{cd $root && find . -type f -printf '/%P\n'}), '',
+   'leaves only configuration and data');
+is($jm->slurp("$etc/nginx.conf"), "mine\n", 'and that untouched');
 
 $jm->{allow} = qr/connect|Redis/;
 $jm->done;
