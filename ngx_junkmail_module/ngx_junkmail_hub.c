@@ -153,7 +153,7 @@ ngx_junkmail_hub_leave(ngx_junkmail_listener_t *l)
     if (ngx_queue_empty(&w->keys)) {
         ngx_junkmail_hub_schedule(w);
 
-    } else if (w->reader.check) {
+    } else {
         ngx_junkmail_hub_want(&w->reader);
     }
 }
@@ -398,7 +398,8 @@ ngx_junkmail_hub_lost(void)
 
 /*
  * The log may be another one, or have been trimmed meanwhile.  The watch asks
- * for all who have come exactly as far as it has.
+ * for all who have come exactly as far as it has, and before all others, so
+ * that nobody joins them until it has its answer.
  */
 
 static void
@@ -406,6 +407,9 @@ ngx_junkmail_hub_recheck(ngx_junkmail_watch_t *w)
 {
     ngx_queue_t             *q, *next;
     ngx_junkmail_listener_t *l;
+
+    ngx_junkmail_hub_forget(&w->reader);
+    w->reader.doubt = 1;
 
     for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
          q = next) {
@@ -422,7 +426,7 @@ ngx_junkmail_hub_recheck(ngx_junkmail_watch_t *w)
          q = ngx_queue_next(q))
     {
         l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
-        l->reader.check = 1;
+        l->reader.doubt = 1;
     }
 }
 
@@ -435,9 +439,7 @@ ngx_junkmail_hub_wake(ngx_junkmail_watch_t *w)
     ngx_queue_t             *q;
     ngx_junkmail_listener_t *l;
 
-    if (w->reader.check || !ngx_queue_empty(&w->live)) {
-        ngx_junkmail_hub_want(&w->reader);
-    }
+    ngx_junkmail_hub_want(&w->reader);
 
     for (q = ngx_queue_head(&w->replay); q != ngx_queue_sentinel(&w->replay);
          q = ngx_queue_next(q))

@@ -40,11 +40,12 @@ typedef struct {
     ngx_junkmail_listener_t *listener;    /* NULL: the watch's own reader */
     ngx_junkmail_cursor_t    cursor;      /* of the last event delivered */
     unsigned                 waiting : 1; /* in one of the hub's queues */
-    unsigned                 check : 1;   /* jm_log_check comes first */
-    unsigned                 sound : 1;   /* so it has been just now */
-    unsigned                 again : 1;   /* woken with a command in flight */
-    unsigned                 paused : 1;  /* the listener has enough for now */
-    unsigned                 live : 1;    /* the watch reads for it */
+    unsigned                 check : 1;   /* of a watch: look at the keys */
+    unsigned                 doubt : 1;  /* look whether the cursor is known */
+    unsigned                 sound : 1;  /* it has just been found so */
+    unsigned                 again : 1;  /* woken with a command in flight */
+    unsigned                 paused : 1; /* the listener has enough for now */
+    unsigned                 live : 1;   /* the watch reads for it */
 } ngx_junkmail_reader_t;
 
 /* Owned by the caller, who sets `ops` and `data`; zeroed otherwise. */

@@ -47,21 +47,24 @@
 /* A command in flight; it outlives a reader that leaves. */
 typedef struct {
     ngx_junkmail_reader_t *reader;
-    unsigned               check : 1; /* jm_log_check, no page */
+    unsigned               check : 1; /* jm_log_check, no page: the keys */
+    unsigned               doubt : 1; /* the same: the cursor */
 } ngx_junkmail_hub_ask_t;
 
 
-static void      ngx_junkmail_hub_later(ngx_junkmail_reader_t *r);
-static void      ngx_junkmail_hub_kick(void);
-static void      ngx_junkmail_hub_retry(ngx_event_t *ev);
-static ngx_int_t ngx_junkmail_hub_send(ngx_junkmail_reader_t *r);
-static ngx_int_t ngx_junkmail_hub_send_check(ngx_junkmail_reader_t  *r,
+static ngx_uint_t ngx_junkmail_hub_is_idle(ngx_junkmail_reader_t *r);
+static void       ngx_junkmail_hub_later(ngx_junkmail_reader_t *r);
+static void       ngx_junkmail_hub_kick(void);
+static void       ngx_junkmail_hub_retry(ngx_event_t *ev);
+static ngx_int_t  ngx_junkmail_hub_send(ngx_junkmail_reader_t *r);
+static ngx_int_t  ngx_junkmail_hub_send_check(ngx_junkmail_reader_t  *r,
+                                              ngx_junkmail_hub_ask_t *ask);
+static ngx_int_t  ngx_junkmail_hub_send_page(ngx_junkmail_reader_t  *r,
                                              ngx_junkmail_hub_ask_t *ask);
-static ngx_int_t ngx_junkmail_hub_send_page(ngx_junkmail_reader_t  *r,
-                                            ngx_junkmail_hub_ask_t *ask);
-static void      ngx_junkmail_hub_answer(void *data, redisReply *reply);
-static void      ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r,
-                                          redisReply            *reply);
+static void       ngx_junkmail_hub_answer(void *data, redisReply *reply);
+static void       ngx_junkmail_hub_checked(ngx_junkmail_reader_t  *r,
+                                           ngx_junkmail_hub_ask_t *ask,
+                                           redisReply             *reply);
 static void ngx_junkmail_hub_reset(ngx_junkmail_reader_t *r, ngx_str_t *newest,
                                    ngx_junkmail_cursor_t *last);
 static void ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply);
@@ -107,7 +110,7 @@ ngx_junkmail_hub_want(ngx_junkmail_reader_t *r)
         return;
     }
 
-    if (r->waiting || r->paused) {
+    if (r->waiting || r->paused || ngx_junkmail_hub_is_idle(r)) {
         return;
     }
 
@@ -115,6 +118,19 @@ ngx_junkmail_hub_want(ngx_junkmail_reader_t *r)
     ngx_queue_insert_tail(&ngx_junkmail_readers.turns, &r->turn);
 
     ngx_junkmail_hub_kick();
+}
+
+
+/* A watch reads for those who are live. */
+
+static ngx_uint_t
+ngx_junkmail_hub_is_idle(ngx_junkmail_reader_t *r)
+{
+    ngx_junkmail_watch_t *w;
+
+    w = r->watch;
+
+    return r->listener == NULL && !r->check && ngx_queue_empty(&w->live);
 }
 
 
@@ -142,6 +158,7 @@ ngx_junkmail_hub_forget(ngx_junkmail_reader_t *r)
 
     if (ask != NULL) {
         r->check |= ask->check;
+        r->doubt |= ask->doubt;
         ask->reader = NULL;
         r->ask = NULL;
     }
@@ -204,9 +221,10 @@ ngx_junkmail_hub_send(ngx_junkmail_reader_t *r)
 
     ask->reader = r;
     ask->check = r->check;
+    ask->doubt = r->doubt;
 
-    rc = r->check ? ngx_junkmail_hub_send_check(r, ask)
-                  : ngx_junkmail_hub_send_page(r, ask);
+    rc = r->check || r->doubt ? ngx_junkmail_hub_send_check(r, ask)
+                              : ngx_junkmail_hub_send_page(r, ask);
 
     if (rc != NGX_OK) {
         ngx_free(ask);
@@ -222,9 +240,10 @@ ngx_junkmail_hub_send(ngx_junkmail_reader_t *r)
 
 
 /*
- * Whether the cursor is still in the log (with none that nobody waits for)
- * and, of a watch, the keys are still good: a slice of them, when they are so
- * many that some must have been revoked.
+ * Whether the cursor is still in the log, if that is in doubt (it need not be:
+ * a mail that is removed takes its event along), and, of a watch, the keys are
+ * still good: a slice of them, when they are so many that some must have been
+ * revoked.
  */
 
 static ngx_int_t
@@ -250,7 +269,7 @@ ngx_junkmail_hub_send_check(ngx_junkmail_reader_t  *r,
     argv[4].len = 0;
     n = 5;
 
-    if (r->listener != NULL || !ngx_queue_empty(&w->live)) {
+    if (r->doubt) {
         argv[4].len = ngx_junkmail_cursor_print(&r->cursor, cursor) - cursor;
     }
 
@@ -270,6 +289,7 @@ ngx_junkmail_hub_send_check(ngx_junkmail_reader_t  *r,
         return NGX_ERROR;
     }
 
+    r->doubt = 0;
     r->check = q != end;
 
     if (r->check) {
@@ -334,10 +354,11 @@ ngx_junkmail_hub_answer(void *data, redisReply *reply)
 
         if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
             r->check |= ask->check;
+            r->doubt |= ask->doubt;
             ngx_junkmail_hub_later(r);
 
-        } else if (ask->check) {
-            ngx_junkmail_hub_checked(r, reply);
+        } else if (ask->check || ask->doubt) {
+            ngx_junkmail_hub_checked(r, ask, reply);
 
         } else {
             ngx_junkmail_hub_page(r, reply);
@@ -353,7 +374,8 @@ ngx_junkmail_hub_answer(void *data, redisReply *reply)
 /* jm_log_check: OK, newest, reset; of each key its hash and ms left. */
 
 static void
-ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, redisReply *reply)
+ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, ngx_junkmail_hub_ask_t *ask,
+                         redisReply *reply)
 {
     redisReply          **e;
     ngx_str_t             newest;
@@ -361,17 +383,12 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, redisReply *reply)
 
     e = reply->element;
 
-    if (reply->elements < 3 || e[1]->str == NULL) {
-        r->check = 1;
-        ngx_junkmail_hub_later(r);
-        return;
-    }
-
     newest.data = (u_char *) e[1]->str;
     newest.len = e[1]->len;
 
     if (ngx_junkmail_cursor_parse(&newest, &last) != NGX_OK) {
-        r->check = 1;
+        r->check = ask->check;
+        r->doubt = ask->doubt;
         ngx_junkmail_hub_later(r);
         return;
     }
@@ -380,13 +397,13 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, redisReply *reply)
         ngx_junkmail_hub_keys_told(r->watch, reply);
     }
 
-    if (e[2]->integer == 1) {
+    if (ask->doubt && e[2]->integer == 1) {
         ngx_junkmail_hub_reset(r, &newest, &last);
     }
 
-    if (r->check || r->again || ngx_junkmail_cursor_cmp(&r->cursor, &last) < 0)
-    {
-        r->sound = !r->check;
+    r->sound = ask->doubt && ngx_junkmail_cursor_cmp(&r->cursor, &last) < 0;
+
+    if (r->sound || r->check || r->doubt || r->again) {
         ngx_junkmail_hub_want(r);
 
     } else if (r->listener != NULL) {
@@ -442,7 +459,7 @@ ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
               && ngx_junkmail_cursor_cmp(&first, &r->cursor) == 0;
 
     if (full && !present && (r->cursor.ms != 0 || r->cursor.seq != 0)) {
-        r->check = 1;
+        r->doubt = 1;
         ngx_junkmail_hub_want(r);
         return;
     }
@@ -475,7 +492,7 @@ ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
         return;
     }
 
-    if (rc == NGX_AGAIN || full || r->again || r->check) {
+    if (rc == NGX_AGAIN || full || r->again || r->check || r->doubt) {
         ngx_junkmail_hub_want(r);
         return;
     }

@@ -17,7 +17,8 @@ use Time::HiRes qw(sleep time);
 use JunkMail::Events qw(ids);
 use JunkMail::Test;
 
-my $more  = 'junkmail_push_connections_per_key 0;'
+my $more  = 'junkmail_push_ping 120s;'
+          . 'junkmail_push_connections_per_key 0;'
           . 'junkmail_push_connections_per_address 0;';
 my $jm    = JunkMail::Test->new(junkmaild => 0, workers => 2, http => $more);
 my $node  = JunkMail::Test->new(junkmaild => 0, redis => $jm->{redis},
@@ -145,6 +146,21 @@ my @after = map { $calls->($_) } qw(fcall_ro xrange);
 cmp_ok $after[0] - $before[0], '<=', 6, 'few checks';
 cmp_ok $after[1] - $before[1], '<=', 6, 'few pages';
 $_->close for @crowd;
+
+# One who joins alone asks at the handshake and for its key, and reads no more
+# of the log than its end.
+my $lone = $jm->account;
+my $llog = JunkMail::Events->new($jm, $lone);
+$llog->fill(900);
+@before = map { $calls->($_) } qw(fcall_ro xrange);
+my $l = $jm->ws($EVENTS, key => $lone->{key});
+$l->json;
+$id = $llog->add(n => 1);
+is_deeply [ids($l, 1)], [$id], 'one who joins alone';
+@after = map { $calls->($_) } qw(fcall_ro xrange);
+cmp_ok $after[0] - $before[0], '<=', 2, 'asks once';
+cmp_ok $after[1] - $before[1], '<=', 2, 'and reads little';
+$l->close;
 
 # --- expired ---------------------------------------------------------------
 
