@@ -22,6 +22,9 @@ is($jm->http(GET => '/', headers => { 'If-None-Match' => $r->{headers}{etag} })
 
 my $frame = $c->open($base);
 until_true("document.querySelector('.hero .primary')", 'one button');
+is($c->run("(all => all.filter((x, i) => all.indexOf(x) < i).join(' '))"
+    . "(performance.getEntriesByType('resource').map(x => x.name))"), '',
+    'each file is asked for once');
 axe('first visit');
 $c->run("document.querySelector('.hero .primary').click()");
 my $address = until_true(

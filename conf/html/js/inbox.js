@@ -11,6 +11,7 @@ import { extend, giveaway, life } from './addresses.js';
 import { saveKey } from './account.js';
 import { arrive, close, open, pane } from './mail.js';
 
+const HELP = { '/': 'search', s: 'star', u: 'mark unread', Delete: 'to bin', z: 'undo' };
 const MORE = 10;        // rows above and below those that are seen
 const REST = 3000;      // after a hand was at the list
 
@@ -39,7 +40,9 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
       h('h1', { class: 'hidden' }, t('inbox')), card(), tools(), bulk(),
       list(m)),
     h('section', { class: 'pane', id: 'pane', 'aria-label': t('message') },
-      m ? pane(m, s) : h('p', { class: 'quietly' }, t('choose')))));
+      m ? pane(m, s) : h('div', { class: 'quietly' }, h('p', {}, t('choose')),
+        h('p', { class: 'dim' }, Object.entries(HELP).map(([key, does]) =>
+          [h('kbd', {}, key), ` ${t(does)} `]))))));
   settle();
   if (m) {
     arrive();

@@ -1,7 +1,7 @@
 // The frame around the views: draws the one that the address bar names, and says
 // in title, icon and notification that mail has come.
 
-import { $, announce, button, fill, h } from './dom.js';
+import { $, announce, button, fill, h, icon } from './dom.js';
 import { t } from './i18n.js';
 import { begin, go, hooks, link, route, state, unread } from './state.js';
 import { account, welcome } from './account.js';
@@ -33,8 +33,7 @@ function draw() {
 }
 
 const header = name => [
-  h('a', { class: 'brand', href: '#' },
-    h('img', { src: 'icon.svg', alt: '', width: 28, height: 28 }), 'JunkMail'),
+  h('a', { class: 'brand', href: '#' }, icon('mail'), 'JunkMail'),
   state.key && [
     h('nav', { 'aria-label': t('pages') }, Object.keys(VIEWS).map(v => h('a', {
       href: link({ v: v !== 'inbox' && v }), 'aria-current': v === name && 'page',
