@@ -129,6 +129,14 @@ file('mail.eml', qr/^Return-Path: .*boundary=b/s);
 $c->call('Page.reload');
 until_true("document.querySelector('.pane pre')?.textContent.includes('boundary')",
     'and after a reload');
+$c->run("document.querySelector('.modes a').click()");
+until_true("document.querySelector('iframe')?.offsetHeight > 1500", 'the frame');
+my $ticket = $c->run("document.querySelector('iframe').src");
+$c->run("document.querySelectorAll('.modes a')[1].click()");
+until_true("!document.querySelector('iframe')", 'the text');
+$c->run("document.querySelector('.modes a').click()");
+isnt(until_true("document.querySelector('iframe')?.src", 'and the frame again'),
+    $ticket, 'by a ticket that has not run out');
 
 # --- a list that takes its time ----------------------------------------------
 
@@ -197,6 +205,8 @@ until_true("document.querySelector('.pane iframe')", 'a mail');
 $c->run("[...document.querySelectorAll('.bar button')].at(-1).click()");
 until_true("document.activeElement.closest('.list li')?.textContent"
     . ".includes('The bill')", 'to the bin: the next one has the focus');
+until_true("document.querySelector('.toast')?.textContent.includes('in the bin')",
+    'which is said');
 $c->run("document.querySelector('.toast button').click()");
 until_true("document.querySelectorAll('.list li').length === 2", 'undone');
 

@@ -32,7 +32,6 @@ async function read(mine) {
       return;
     }
     state.mail = data;
-    frame();
     data.isRead || attempt(() => change([data.id], { isRead: true }));
   } catch (e) {
     mine.error = e;
@@ -80,6 +79,13 @@ export function pane(m, s) {
 
   const shown = SHOWN.includes(s) ? s : 'mail';
   const body = { mail: framed, text, source, details }[shown];
+
+  // A ticket lives ten minutes: a frame that comes back needs another.
+  if (shown === 'mail' && now.shown !== shown) {
+    now.url = '';
+    frame();
+  }
+  now.shown = shown;
 
   return [
     h('div', { class: 'bar' },
