@@ -143,8 +143,9 @@ chaos: build
 	@conf/deps test
 	@prove -v -It/lib t/60-kill.t :: --long
 
-bench: build $(BUILD)/bench/bench $(BUILD)/bench/listen
+bench:
 	@conf/deps bench
+	@$(MAKE) -s build $(BUILD)/bench/bench $(BUILD)/bench/listen
 	@t/bench/run
 
 install: build
