@@ -349,7 +349,7 @@ ngx_junkmail_hub_subscribed(ngx_str_t *channel)
 
     w = ngx_junkmail_hub_find(channel);
 
-    if (w == NULL || ngx_queue_empty(&w->keys)) {
+    if (w == NULL) {
         return;
     }
 
@@ -358,9 +358,13 @@ ngx_junkmail_hub_subscribed(ngx_str_t *channel)
     }
 
     w->subscribed = 1;
-    w->reader.check = 1;
 
-    ngx_junkmail_hub_wake(w);
+    /* Who made the watch may have left it already. */
+
+    if (!ngx_queue_empty(&w->keys)) {
+        w->reader.check = 1;
+        ngx_junkmail_hub_wake(w);
+    }
 }
 
 

@@ -9,6 +9,7 @@ use IO::Socket::INET;
 use Test::More;
 
 use JunkMail::Events qw(drain);
+use JunkMail::Frames qw(close_frame);
 use JunkMail::Test;
 
 my $EVENTS = '/api/v1/events';
@@ -271,6 +272,22 @@ like $jm->read('access.log'), qr/"GET \/api\/v1\/events HTTP\/1.1" 101 /,
 unlike $jm->read('access.log'), qr/jm_live_/, 'and no key in the log';
 
 $stay->close;
+
+# The first listener of an account goes before its channel is subscribed; the
+# next one reads the log all the same.
+{
+    my $new  = $jm->account;
+    my $nlog = JunkMail::Events->new($jm, $new);
+    my @ids  = $nlog->fill(3);
+
+    $jm->ws($EVENTS, key => $new->{key}, raw => close_frame(1000))->close;
+    select undef, undef, undef, 0.5;
+    my $next = $jm->ws("$EVENTS?since=0", key => $new->{key});
+    $next->json;
+    is_deeply [map { $_->{id} } drain($next, 3, 3)], \@ids,
+        'after one who left at once';
+    $next->close;
+}
 
 $jm->done;
 done_testing;

@@ -269,5 +269,11 @@ is_deeply [ids($sse, 3)], \@sent, 'back where it was';
 is $jm->stop_nginx, 0, 'nginx stops in order';
 ok $sse->ends(1), 'and the stream ends';
 
+my $ends = $jm->read('error.log');
+for my $code (1001, 1006, 1008, 1013) {
+    like $ends, qr/event stream closed with $code after \d+ s, \d+ bytes rec/,
+        "an end with $code is logged";
+}
+
 $jm->done;
 done_testing;
