@@ -383,8 +383,12 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, ngx_junkmail_hub_ask_t *ask,
 
     e = reply->element;
 
-    newest.data = (u_char *) e[1]->str;
-    newest.len = e[1]->len;
+    ngx_str_null(&newest);
+
+    if (reply->elements >= 3 && e[1]->str != NULL) {
+        newest.data = (u_char *) e[1]->str;
+        newest.len = e[1]->len;
+    }
 
     if (ngx_junkmail_cursor_parse(&newest, &last) != NGX_OK) {
         r->check = ask->check;
@@ -467,6 +471,7 @@ ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
     /* So much was missed that each reads it at its own pace. */
 
     if (full && r->sound && r->listener == NULL) {
+        r->sound = 0;
 
         while (!ngx_queue_empty(&w->live)) {
             q = ngx_queue_head(&w->live);

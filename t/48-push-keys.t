@@ -191,7 +191,8 @@ SKIP: {
 
     ($k, @club) = club();
     $redis->cmd('DEL', $k->{record});
-    all_end('asked about within a minute', 62, @club);
+    my ($one, $two) = splice @club, -2; # long polls end by themselves
+    all_end('asked about within a minute', 65, @club);
 }
 
 $id = $log->add(n => 3);
