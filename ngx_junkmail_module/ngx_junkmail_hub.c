@@ -7,7 +7,9 @@
  * good is asked when somebody joins, when the channel says `gone` or has been
  * subscribed anew, and each minute: one command for all keys of an account.
  * The answer tells when a key expires, and the watch's timer ends its
- * listeners then, whether Redis can be asked or not.
+ * listeners then, whether Redis can be asked or not.  A key that is no longer
+ * good has expired just now.  Its listeners may be thousands: they are told a
+ * slice at a time, so that the worker serves others in between.
  *
  * Memory: watches and keys are allocated from the heap and freed here;
  * listeners belong to the caller.
@@ -26,6 +28,7 @@
 
 #define NGX_JUNKMAIL_HUB_LINGER 2000  /* ms from the last listener's leave */
 #define NGX_JUNKMAIL_HUB_CHECK  60000 /* ms between looks at the keys */
+#define NGX_JUNKMAIL_HUB_SLICE  256   /* listeners told of their key at once */
 
 #define ngx_junkmail_hub_same(a, literal)                                     \
     ((a)->len == sizeof(literal) - 1                                          \
@@ -49,12 +52,13 @@ static void ngx_junkmail_hub_wake(ngx_junkmail_watch_t *w);
 
 static ngx_junkmail_hub_key_t *ngx_junkmail_hub_key(ngx_junkmail_watch_t *w,
                                                     u_char *hash);
-static ngx_int_t ngx_junkmail_hub_key_take(ngx_junkmail_watch_t    *w,
-                                           ngx_junkmail_listener_t *l,
-                                           u_char                  *hash);
-static void      ngx_junkmail_hub_key_leave(ngx_junkmail_hub_key_t *k);
-static void      ngx_junkmail_hub_key_gone(ngx_junkmail_watch_t   *w,
-                                           ngx_junkmail_hub_key_t *k);
+static ngx_int_t  ngx_junkmail_hub_key_take(ngx_junkmail_watch_t    *w,
+                                            ngx_junkmail_listener_t *l,
+                                            u_char                  *hash);
+static void       ngx_junkmail_hub_key_leave(ngx_junkmail_hub_key_t *k);
+static ngx_uint_t ngx_junkmail_hub_key_gone(ngx_junkmail_watch_t   *w,
+                                            ngx_junkmail_hub_key_t *k,
+                                            ngx_uint_t              room);
 
 
 static ngx_junkmail_redis_listener_t ngx_junkmail_hub_listener = {
@@ -256,7 +260,10 @@ ngx_junkmail_hub_schedule(ngx_junkmail_watch_t *w)
 
         if (k->expires != 0) {
             left = (ngx_msec_int_t) (k->expires - ngx_current_msec);
-            next = ngx_min(next, (ngx_msec_t) ngx_max(left, 0));
+
+            /* Not 0: nginx would call the timer again in the same turn. */
+
+            next = ngx_min(next, (ngx_msec_t) ngx_max(left, 1));
         }
     }
 
@@ -269,6 +276,7 @@ ngx_junkmail_hub_timer(ngx_event_t *ev)
 {
     ngx_junkmail_watch_t *w = ev->data;
 
+    ngx_uint_t              room;
     ngx_queue_t            *q, *next;
     ngx_junkmail_hub_key_t *k;
 
@@ -277,6 +285,8 @@ ngx_junkmail_hub_timer(ngx_event_t *ev)
         return;
     }
 
+    room = NGX_JUNKMAIL_HUB_SLICE;
+
     for (q = ngx_queue_head(&w->keys); q != ngx_queue_sentinel(&w->keys);
          q = next) {
         next = ngx_queue_next(q);
@@ -284,11 +294,11 @@ ngx_junkmail_hub_timer(ngx_event_t *ev)
 
         if (k->expires != 0
             && (ngx_msec_int_t) (k->expires - ngx_current_msec) <= 0) {
-            ngx_junkmail_hub_key_gone(w, k);
+            room = ngx_junkmail_hub_key_gone(w, k, room);
         }
     }
 
-    if (!ngx_queue_empty(&w->keys)) {
+    if (room != 0 && !ngx_queue_empty(&w->keys)) {
         w->reader.check = 1;
         ngx_junkmail_hub_want(&w->reader);
     }
@@ -565,10 +575,15 @@ ngx_junkmail_hub_key_leave(ngx_junkmail_hub_key_t *k)
 }
 
 
-/* The key is no longer good; with the last of its listeners it is freed. */
+/*
+ * The key is no longer good: tells `room` of its listeners at most, and
+ * returns how many more could be told.  With the last of them the key is
+ * freed.
+ */
 
-static void
-ngx_junkmail_hub_key_gone(ngx_junkmail_watch_t *w, ngx_junkmail_hub_key_t *k)
+static ngx_uint_t
+ngx_junkmail_hub_key_gone(ngx_junkmail_watch_t *w, ngx_junkmail_hub_key_t *k,
+                          ngx_uint_t room)
 {
     ngx_uint_t               i;
     ngx_queue_t             *q, *next, *all[2];
@@ -578,17 +593,21 @@ ngx_junkmail_hub_key_gone(ngx_junkmail_watch_t *w, ngx_junkmail_hub_key_t *k)
     all[1] = &w->replay;
 
     for (i = 0; i < 2; i++) {
-        for (q = ngx_queue_head(all[i]); q != ngx_queue_sentinel(all[i]);
-             q = next) {
+        for (q = ngx_queue_head(all[i]);
+             q != ngx_queue_sentinel(all[i]) && room != 0; q = next)
+        {
             next = ngx_queue_next(q);
             l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
 
             if (l->key == k) {
                 ngx_junkmail_hub_leave(l);
                 l->ops->gone(l);
+                room--;
             }
         }
     }
+
+    return room;
 }
 
 
@@ -612,13 +631,9 @@ ngx_junkmail_hub_keys_told(ngx_junkmail_watch_t *w, redisReply *reply)
             continue;
         }
 
-        if (e[1]->integer < 0) {
-            ngx_junkmail_hub_key_gone(w, k);
-            continue;
-        }
-
-        k->expires = e[1]->integer == 0
-                         ? 0
+        k->expires = e[1]->integer == 0 ? 0
+                     : e[1]->integer < 0
+                         ? ngx_current_msec
                          : ngx_current_msec + (ngx_msec_t) e[1]->integer;
     }
 
