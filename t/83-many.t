@@ -88,7 +88,7 @@ $c->run('list.scrollTop = 100000');
 $c->settle(0.3);
 my $seen = $c->run($look);
 like($jm->send_mail($to[0], "Subject: above\n\nx\n"), qr/^250 /, 'a mail');
-until_true("document.querySelector('.pill').textContent === '1 new message'"
+until_true("document.querySelector('.pill').textContent === 'New messages: 1'"
     . " && document.querySelector('.pill').offsetHeight",
     'in a scrolled list it waits above');
 is($c->run($look), $seen, 'and moves no row');
