@@ -1,7 +1,7 @@
 // How one gets in, and the account: its key for other devices, keys for
 // programs, what is used of the quota, signing out, and the end of everything.
 
-import { attempt, button, confirm, copy, dialog, field, fill, h, save, toast }
+import { attempt, button, confirm, copy, dialog, field, fill, form, h, save, toast }
   from './dom.js';
 import { call, get } from './api.js';
 import { spans } from './addresses.js';
@@ -12,39 +12,33 @@ const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
 
 // --- before there is a key ---
 
-export const welcome = main => fill(main, h('div', { class: 'hero' },
-  state.why && h('p', { class: 'note', role: 'alert' }, t(state.why)),
-  h('h1', {}, t('claim')),
-  h('p', { class: 'lead' }, t('claim more')),
-  button(t('make mailbox'), async e => {
-    const b = e.currentTarget;
+export const welcome = main => fill(main, h('div.hero',
+  state.why && h('p.note', { role: 'alert' }, t(state.why)),
+  h('h1', t('claim')),
+  h('p.lead', t('claim more')),
+  button(t('make mailbox'), ({ currentTarget: b }) => {
     b.disabled = true;
-    await attempt(signUp);
-    b.disabled = false;
-  }, { class: 'primary big' }),
-  h('ul', { class: 'claims' },
-    [1, 2, 3].map(n => h('li', {}, t(`claim ${n}`)))),
-  h('details', {}, h('summary', {}, t('have key')),
-    h('form', {
-      class: 'line',
-      onsubmit(e) {
-        e.preventDefault();
-        attempt(() => signIn(e.target.elements.key.value.trim()));
-      },
-    }, field(t('key'), h('input', { name: 'key', autocomplete: 'off',
-      required: true, spellcheck: 'false', autocapitalize: 'off',
-      pattern: '\\s*jm_live_\\w{71}\\s*', placeholder: 'jm_live_…',
-      title: t('key form') })),
-    h('button', { class: 'primary' }, t('sign in'))))));
+    return signUp().finally(() => {
+      b.disabled = false;
+    });
+  }, 'primary big'),
+  h('ul.claims', [1, 2, 3].map(n => h('li', t(`claim ${n}`)))),
+  h('details', h('summary', t('have key')),
+    form(({ key }) => signIn(key.value.trim()),
+      field(t('key'), h('input', { name: 'key', autocomplete: 'off',
+        required: true, spellcheck: 'false', autocapitalize: 'off',
+        pattern: '\\s*jm_live_\\w{71}\\s*', placeholder: 'jm_live_…',
+        title: t('key form') })),
+      h('button.primary', t('sign in'))))));
 
 // --- keys ---
 
 // A key as text and as a file.
-const secret = (key, title, text) => dialog(title, [h('p', {}, text),
-  h('output', { class: 'secret', tabindex: 0 }, key),
-  h('p', { class: 'buttons' }, button(t('copy'), () => copy(key)),
-    button(t('as file'), () => save(new Blob([`${key}\n`]),
-      'junkmail-key.txt')))], [t('done'), 'yes', 'primary']);
+const secret = (key, title, text) => dialog(title, [h('p', text),
+  h('output.secret', { tabindex: 0 }, key),
+  h('p.buttons', button(t('copy'), () => copy(key)), button(t('as file'),
+    () => save(new Blob([`${key}\n`]), 'junkmail-key.txt')))],
+t('done'), 'primary', null);
 
 export async function saveKey() {
   if (await secret(state.key, t('save key'), t('save key text'))) {
@@ -53,41 +47,37 @@ export async function saveKey() {
   }
 }
 
-const oneKey = key => h('li', { class: 'row', 'data-id': key.id },
-  h('span', {}, h('strong', {}, key.name || t('no name')), ' ',
-    h('span', { class: 'dim' }, key.current && `${t('this device')} · `,
-      key.scopes.join(', '),
+const oneKey = key => h('li.row', { 'data-id': key.id },
+  h('span', h('strong', key.name || t('no name')), ' ',
+    h('span.dim', key.current && `${t('this device')} · `, key.scopes.join(', '),
       key.expiresAt && ` · ${left(key.expiresAt)}`)),
   button(t('revoke'), () => confirm(t('revoke'),
     [t('revoke?', key), key.current && ` ${t('sign out?')}`], async () => {
       await call('DELETE', `/keys/${key.id}`);
       await (key.current ? signOut() : read());
-    }), { class: 'quiet danger' }));
+    }), 'quiet danger'));
 
-const newKey = () => h('form', { class: 'line', onsubmit: make },
+const newKey = () => form(make,
   field(t('key name'), h('input', { name: 'name', required: true,
     maxlength: 100, autocomplete: 'off' })),
   field(t('life'), spans([0, 3600, 86400, 2592000, 31536000], 0)),
-  h('fieldset', {}, h('legend', {}, t('scopes')), SCOPES.map((value, i) =>
-    h('label', { class: 'check' }, h('input', { type: 'checkbox',
-      name: 'scope', value, checked: i === 0 }), t(`scope ${value}`)))),
-  h('button', { class: 'primary' }, t('make key')));
+  h('fieldset', h('legend', t('scopes')), SCOPES.map((value, i) =>
+    h('label.check', h('input', { type: 'checkbox', name: 'scope', value,
+      checked: i === 0 }), t(`scope ${value}`)))),
+  h('button.primary', t('make key')));
 
-function make(e) {
-  const given = new FormData(e.target), scopes = given.getAll('scope');
+async function make({ name, span, scope }) {
+  const scopes = [...scope].filter(box => box.checked).map(box => box.value);
 
-  e.preventDefault();
   if (!scopes.length) {
     toast(t('no scope'));
     return;
   }
-  attempt(async () => {
-    const { data } = await call('POST', '/keys', { scopes,
-      name: given.get('name'), expiresIn: Number(given.get('span')) || null });
-    e.target.elements.name.value = '';
-    read();
-    await secret(data.key, data.name, t('new key text'));
-  });
+  const { data } = await call('POST', '/keys', { scopes, name: name.value,
+    expiresIn: Number(span.value) || null });
+  name.value = '';
+  read();
+  await secret(data.key, data.name, t('new key text'));
 }
 
 // --- the account ---
@@ -100,6 +90,8 @@ async function read() {
   hooks.draw();
 }
 
+const box = (title, ...content) => h('section.box', h('h2', t(title)), content);
+
 export function account(main) {
   // each time it is opened, and when mail came or went
   if (!main.firstChild) {
@@ -110,33 +102,29 @@ export function account(main) {
     attempt(read);
   }
 
-  const box = (title, ...content) =>
-    h('section', { class: 'box' }, h('h2', {}, t(title)), content);
-
-  fill(main, h('h1', {}, t('account')),
-    box('this key', h('p', {}, t('save key text')),
-      h('p', { class: 'buttons' },
-        button(t('save key'), saveKey, { class: 'primary' }),
-        button(t('sign out'), () => confirm(t('sign out'), t('sign out?'),
-          () => signOut())))),
-    box('usage', h('div', { class: 'usage' }, me ? usage(me) : t('loading'))),
-    box('keys', h('p', {}, t('keys text')),
-      h('ul', { class: 'cards' }, keys?.map(oneKey)), newKey()),
-    box('end', h('p', {}, t('end text')), button(t('delete everything'),
+  fill(main, h('h1', t('account')),
+    box('this key', h('p', t('save key text')), h('p.buttons',
+      button(t('save key'), saveKey, 'primary'),
+      button(t('sign out'), () =>
+        confirm(t('sign out'), t('sign out?'), () => signOut())))),
+    box('usage', h('div.usage', me ? usage(me) : t('loading'))),
+    box('keys', h('p', t('keys text')), h('ul.cards', keys?.map(oneKey)),
+      newKey()),
+    box('end', h('p', t('end text')), button(t('delete everything'),
       () => confirm(t('delete everything'), t('end?'), async () => {
         await call('DELETE', '/accounts/me');
         signOut('ended');
-      }), { class: 'danger' })));
+      }), 'danger')));
 }
 
 function usage({ addresses, emails, bytes: size, quota, createdAt }) {
-  const row = (name, n, max, words = x => x) => h('label', {},
-    h('span', {}, `${t(name)}: ${max ? t('used', { used: words(n),
-      of: words(max) }) : words(n)}`),
+  const row = (name, n, max, words = x => x) => h('label',
+    h('span', `${t(name)}: ${max ? t('used', { used: words(n), of: words(max) })
+      : words(n)}`),
     max > 0 && h('meter', { min: 0, max, high: max * 0.9, value: n }));
 
   return [row('addresses', addresses, quota.addresses),
     row('messages', emails, quota.emails),
     row('storage', size, quota.bytes, bytes),
-    h('p', { class: 'dim' }, t('since', { date: moment(createdAt) }))];
+    h('p.dim', t('since', { date: moment(createdAt) }))];
 }

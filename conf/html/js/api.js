@@ -1,5 +1,6 @@
 // The REST API: one function for the answer, one for the JSON in it.  Every
-// failure becomes an ApiError whose code the languages have words for.
+// failure becomes an Error whose code, as the API gives it or NETWORK, the
+// languages have words for.
 
 export const BASE = '/api/v1';
 
@@ -9,13 +10,11 @@ export function useKey(value) {
   key = value;
 }
 
-// `code` as the API gives it, or NETWORK.
-export class ApiError extends Error {
-  constructor(code, text, more) {
-    super(text);
-    Object.assign(this, { code, ...more });
-  }
-}
+const fail = (code, text, more) => {
+  throw Object.assign(new Error(text), { code }, more);
+};
+
+const unreached = e => fail('NETWORK', String(e));
 
 // The answer as it comes.
 export async function request(method, path, body) {
@@ -33,12 +32,8 @@ export async function request(method, path, body) {
 
   const { code = 'INTERNAL', error = answer.statusText, field } =
     await answer.json().catch(() => ({}));
-  throw new ApiError(code, error, { field, status: answer.status,
+  return fail(code, error, { field, status: answer.status,
     wait: answer.headers.get('Retry-After') || 60 });
-}
-
-function unreached(e) {
-  throw new ApiError('NETWORK', String(e));
 }
 
 // What the JSON of the answer holds; it may be cut off after its head.

@@ -18,15 +18,18 @@ const ICONS = {
 
 export const $ = id => document.getElementById(id);
 
-// h('a', { href, class, onclick, … }, children…): an attribute or a child that
-// is false, null or undefined is left out.  What has a data-id is known by it
-// among its sisters.
-export function h(tag, props = {}, ...children) {
-  const e = document.createElement(tag);
+// h('a.brand', { href, onclick, … }, children…): a tag and its classes, what it
+// has (unless nothing) and holds.  What is false, null or undefined is left out.
+// What has a data-id is known by it among its sisters.
+export function h(name, ...children) {
+  const [tag, ...kinds] = name.split('.');
+  const props = children[0]?.constructor === Object ? children.shift() : {};
+  const e = document.createElementNS(`http://www.w3.org/${
+    /^(svg|path)$/.test(tag) ? '2000/svg' : '1999/xhtml'}`, tag);
 
   e.append(...children.flat(9).filter(c => c || c === 0));
   e.props = {};
-  dress(e, props);
+  dress(e, { class: kinds.join(' ') || false, ...props });
   return e;
 }
 
@@ -42,7 +45,7 @@ function dress(e, props) {
     }
     if (name.startsWith('on') || LIVE.includes(name)) {
       e[name] = value ?? null;
-    } else if (value === false || value === undefined || value === null) {
+    } else if ((value ?? false) === false) {
       e.removeAttribute(name);
     } else {
       e.setAttribute(name, value === true ? '' : value);
@@ -87,35 +90,25 @@ export function fill(e, ...children) {
   }
 }
 
-export function icon(name) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  const path = document.createElementNS(svg.namespaceURI, 'path');
+export const icon = name => h('svg.icon', { viewBox: '0 0 24 24', 'aria-hidden': 'true' },
+  h('path', { d: ICONS[name] }));
 
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.setAttribute('class', 'icon');
-  path.setAttribute('d', ICONS[name]);
-  svg.append(path);
-  return svg;
-}
+// A button whose work may fail.
+export const button = (label, work, kind, props) => h('button', { type: 'button',
+  class: kind, onclick: e => attempt(() => work(e)), ...props }, label);
 
-// A button with a text, or with an icon and that as its name.
-export const button = (label, onclick, { sign, show = true, ...props } = {}) =>
-  h('button', {
-    type: 'button', onclick, ...!show && { title: label, 'aria-label': label },
-    ...props,
-  }, sign && icon(sign), show && h('span', {}, label));
+// One that shows an icon only; the label is its name.
+export const tool = (sign, label, work, props) => button(icon(sign), work, 'quiet',
+  { title: label, 'aria-label': label, ...props });
 
 // A text that a click copies.  An address may break before the @ and, if it can,
 // nowhere else.
-export const copier = (text, kind, label) => h('button', {
-  type: 'button', class: kind, onclick: () => copy(text), 'aria-label': label,
-}, h('span', {}, text.split(/(?=@)/).map(p => h('span', { class: 'part' }, p))),
-icon('copy'));
+export const copier = (text, kind, label) => button(
+  [h('span', text.split(/(?=@)/).map(p => h('span.part', p))), icon('copy')],
+  () => copy(text), kind, { 'aria-label': label });
 
 // For screen readers.  The same words twice are two messages.
-export const announce = text =>
-  $('said').replaceChildren(h('span', {}, text));
+export const announce = text => $('said').replaceChildren(h('span', text));
 
 let hiding;
 
@@ -125,22 +118,20 @@ export function toast(text, label, act) {
 
   clearTimeout(hiding);
   announce(text);
-  $('toast').replaceChildren(h('div', { class: 'toast' }, h('span', {}, text),
+  $('toast').replaceChildren(h('div.toast', h('span', text),
     label && button(label, () => {
       hide();
-      act();
-    }),
-    button(t('close'), hide, { sign: 'x', show: false, class: 'quiet' })));
+      return act();
+    }), tool('x', t('close'), hide)));
   hiding = setTimeout(hide, act ? 15000 : 7000);
 }
 
 // Runs what may fail; says why it did and what to do.
 export async function attempt(work) {
   try {
-    return await work();
+    await work();
   } catch (e) {
     toast(problem(e));
-    return undefined;
   }
 }
 
@@ -149,7 +140,7 @@ export async function copy(text) {
     await navigator.clipboard.writeText(text);
   } catch {
     // no secure origin: the old way
-    const area = h('textarea', { class: 'hidden', value: text });
+    const area = h('textarea.hidden', { value: text });
     const back = document.activeElement;
     (document.querySelector('dialog[open]') || document.body).append(area);
     area.select();
@@ -168,40 +159,39 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
-// A modal dialog; resolves to the value of the button that closed it.
-export const dialog = (title, content, ...buttons) => new Promise(resolve => {
+// `work` gets the fields by their names.  Nothing is sent: the policy of this page
+// forbids it.
+export const form = (work, ...content) => h('form.line', {
+  onsubmit(e) {
+    e.preventDefault();
+    attempt(() => work(e.target.elements));
+  },
+}, content);
+
+// A modal dialog; resolves to whether its main button closed it.
+export const dialog = (title, content, label, kind = 'primary',
+  cancel = t('cancel')) => new Promise(resolve => {
   const box = h('dialog', {
     'aria-labelledby': 'dialog-title',
     onclose() {
       box.remove();
       resolve(box.returnValue);
     },
-  }, h('form', {
-    // The policy of this page forbids forms to be sent.
-    onsubmit(e) {
-      e.preventDefault();
-      box.close(e.submitter?.value);
-    },
   }, h('h2', { id: 'dialog-title' }, title), content,
-  h('p', { class: 'buttons' }, buttons.map(([label, value, kind]) =>
-    h('button', { value, class: kind }, label)))));
+  form(() => box.close('yes'),
+    cancel && button(cancel, () => box.close()),
+    h('button', { class: kind }, label)));
 
   document.body.append(box);
   box.showModal();
 });
 
 // Asks, and only then does it.
-export async function confirm(title, text, work) {
-  if (await dialog(title, h('p', {}, text), [t('cancel'), ''],
-    [title, 'yes', 'danger']))
-  {
-    await attempt(work);
-  }
-}
+export const confirm = async (title, text, work) =>
+  await dialog(title, h('p', text), title, 'danger') && work();
 
 // A label around a field.
-export const field = (label, input) =>
-  h('label', { class: 'field' }, h('span', {}, label), input);
+export const field = (label, input) => h('label.field', h('span', label), input);
 
 export const select = (props, options) => h('select', props,
   options.map(([value, label]) => h('option', { value }, label)));

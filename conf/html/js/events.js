@@ -18,7 +18,7 @@ const PATIENCE = 10000;     // until a silent connection is given up
 
 export function listen({ key, frame, link, poll, check }) {
   const stopped = new AbortController(), over = stopped.signal;
-  let cursor = '', greeted, cut, wake;
+  let cursor = '', beat = 30, greeted, cut, wake, silence;
 
   const url = () => `${BASE}/events${cursor && `?since=${cursor}`}`;
 
@@ -27,48 +27,70 @@ export function listen({ key, frame, link, poll, check }) {
     setTimeout(done, ms);
   });
 
+  // Calls off what was to be after the last silence.
+  const silent = (ms, then = () => cut.abort()) => {
+    clearTimeout(silence);
+    silence = setTimeout(then, ms);
+  };
+
   function take(text) {
     const f = JSON.parse(text);
 
     cursor = f.id ?? cursor;
+    beat = f.heartbeat ?? beat;
     if (f.type === 'hello') {
       greeted = true;
       link('live');
     }
     frame(f);
-    return f;
   }
 
   const socket = signal => new Promise(done => {
-    const address = new URL(url(), location);
-    address.protocol = address.protocol.replace('http', 'ws');
+    const ws = new WebSocket(url(), ['junkmail.v1', `bearer.${key}`]);
 
-    const ws = new WebSocket(address, ['junkmail.v1', `bearer.${key}`]);
-    let silence, beat = 30;
-
-    const end = () => {
-      clearTimeout(silence);
+    silent(PATIENCE);
+    ws.onmessage = e => {
+      take(e.data);
+      // Scripts do not see the server's pings: after a silence one asks.
+      silent(beat * 1000, () => {
+        ws.send('{"type":"ping"}');
+        silent(PATIENCE);
+      });
+    };
+    ws.onclose = done;
+    signal.onabort = () => {
       ws.close();
       done();
     };
-
-    // Scripts do not see the server's pings: after a silence one asks.
-    const listening = () => {
-      clearTimeout(silence);
-      silence = setTimeout(() => {
-        ws.send('{"type":"ping"}');
-        silence = setTimeout(end, PATIENCE);
-      }, beat * 1000);
-    };
-
-    silence = setTimeout(end, PATIENCE);
-    ws.onmessage = e => {
-      beat = take(e.data).heartbeat ?? beat;
-      listening();
-    };
-    ws.onclose = end;
-    signal.onabort = end;
   });
+
+  async function stream(signal) {
+    silent(PATIENCE);
+    const answer = await fetch(url(), {
+      headers: { Authorization: `Bearer ${key}`, Accept: 'text/event-stream' },
+      signal, cache: 'no-store', credentials: 'omit',
+    });
+    if (!answer.ok) {
+      return;
+    }
+
+    const pipe = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    for (let r; !(r = await pipe.read()).done;) {
+      const lines = (text + r.value).split('\n');
+      text = lines.pop();
+      lines.filter(l => l.startsWith('data:')).forEach(l => take(l.slice(5)));
+      // comments of the server are a sign of life, too
+      silent(beat * 1000 + PATIENCE);
+    }
+  }
+
+  async function polls(signal) {
+    for (let i = 0; i < AGAIN && !signal.aborted; i++) {
+      await poll().then(() => link('polling'), () => link('waiting'));
+      await sleep(POLL);
+    }
+  }
 
   // Each way lasts until it ends or is cut.  One that twice says no hello,
   // though the API answers, gives over to the next.
@@ -87,10 +109,11 @@ export function listen({ key, frame, link, poll, check }) {
       greeted = false;
       cut = new AbortController();
       await ways[way](cut.signal).catch(() => {});
+      clearTimeout(silence);
       if (over.aborted || !navigator.onLine) {
         continue;
       }
-      if (way === 2) {
+      if (ways[way] === polls) {
         way = 0;
         continue;
       }
@@ -108,55 +131,13 @@ export function listen({ key, frame, link, poll, check }) {
     }
   }
 
-  async function stream(signal) {
-    let silence, beat = 30, text = '';
-
-    // Comments of the server are a sign of life, too.
-    const listening = ms => {
-      clearTimeout(silence);
-      silence = setTimeout(() => cut.abort(), ms);
-    };
-
-    listening(PATIENCE);
-    try {
-      const answer = await fetch(url(), {
-        headers: { Authorization: `Bearer ${key}`,
-          Accept: 'text/event-stream' },
-        signal, cache: 'no-store', credentials: 'omit',
-      });
-      if (!answer.ok) {
-        return;
-      }
-      const pipe = answer.body
-        .pipeThrough(new TextDecoderStream()).getReader();
-      for (let r; !(r = await pipe.read()).done;) {
-        const lines = (text + r.value).split('\n');
-        text = lines.pop();
-        for (const line of lines.filter(l => l.startsWith('data:'))) {
-          beat = take(line.slice(5)).heartbeat ?? beat;
-        }
-        listening(beat * 1000 + PATIENCE);
-      }
-    } finally {
-      clearTimeout(silence);
-    }
-  }
-
-  async function polls(signal) {
-    for (let i = 0; i < AGAIN && !signal.aborted; i++) {
-      await poll().then(() => link('polling'), () => link('waiting'));
-      await sleep(POLL);
-    }
-  }
-
   // When the network comes or goes, or all is over.
   const changed = () => {
     cut?.abort();
     wake?.();
   };
 
-  addEventListener('online', changed, { signal: over });
-  addEventListener('offline', changed, { signal: over });
+  ['online', 'offline'].forEach(e => addEventListener(e, changed, { signal: over }));
   run();
 
   return () => {

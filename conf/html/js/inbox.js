@@ -2,7 +2,7 @@
 // instead of it) the mail.  All rows have one height, so only those near the
 // eye are there, and what comes in above them moves the scroll bar, not them.
 
-import { $, announce, attempt, button, confirm, fill, h, icon, select, toast }
+import { $, announce, attempt, button, confirm, fill, h, icon, select, toast, tool }
   from './dom.js';
 import { t, when } from './i18n.js';
 import { change, destroy, go, hooks, link, more, openList, over, retry, route,
@@ -36,13 +36,12 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
   current = at(left) < 0 ? current : left;
 
   fill(main, h('div', { class: m ? 'split open' : 'split' },
-    h('section', { class: 'side', 'aria-label': t('inbox') },
-      h('h1', { class: 'hidden' }, t('inbox')), card(), tools(), bulk(),
-      list(m)),
-    h('section', { class: 'pane', id: 'pane', 'aria-label': t('message') },
-      m ? pane(m, s) : h('div', { class: 'quietly' }, h('p', {}, t('choose')),
-        h('p', { class: 'dim' }, Object.entries(HELP).map(([key, does]) =>
-          [h('kbd', {}, key), ` ${t(does)} `]))))));
+    h('section.side', { 'aria-label': t('inbox') },
+      h('h1.hidden', t('inbox')), card(), tools(), bulk(), list(m)),
+    h('section.pane', { id: 'pane', 'aria-label': t('message') },
+      m ? pane(m, s) : h('div.quietly', h('p', t('choose')),
+        h('p.dim', Object.entries(HELP).map(([key, does]) =>
+          [h('kbd', key), ` ${t(does)} `]))))));
   settle();
   if (m) {
     arrive();
@@ -61,19 +60,18 @@ function card() {
   const a = all?.find(x => x.id === state.filter.a)
     || all?.find(x => x.isActive && !over(x)) || all?.[0];
 
-  return h('div', { class: 'card' }, a ? [giveaway(a),
-    h('p', { class: 'under' }, life(a),
-      button(t('extend'), () => extend(a), { class: 'link' }),
+  return h('div.card', a ? [giveaway(a),
+    h('p.under', life(a),
+      button(t('extend'), () => extend(a), 'link'),
       !localStorage.getItem('junkmail.saved')
-        && button(t('save key'), saveKey, { class: 'link' }))]
-    : all ? h('a', { class: 'primary button', href: link({ v: 'addresses' }) },
-      t('make address')) : h('p', { class: 'address' }, '…'));
+        && button(t('save key'), saveKey, 'link'))]
+    : all ? h('a.primary.button', { href: link({ v: 'addresses' }) },
+      t('make address')) : h('p.address', '…'));
 }
 
 let typing;
 
-function seek(e) {
-  e.preventDefault();
+function seek() {
   clearTimeout(typing);
   typing = setTimeout(() => go({ ...state.filter, q: $('find').value }), 300);
 }
@@ -81,10 +79,9 @@ function seek(e) {
 function tools() {
   const { a, q } = state.filter, all = state.addresses || [];
 
-  return h('div', { class: 'tools' },
-    h('form', { role: 'search', onsubmit: seek, oninput: seek },
-      h('input', { type: 'search', id: 'find', value: q, placeholder: t('search'),
-        'aria-label': t('search') })),
+  return h('div.tools',
+    h('search', h('input', { type: 'search', id: 'find', value: q, oninput: seek,
+      placeholder: t('search'), 'aria-label': t('search') })),
     all.length > 1 && select({ 'aria-label': t('address'), value: a,
       onchange: e => go({ ...state.filter, a: e.target.value }) },
     [['', t('all addresses')], ...all.map(x =>
@@ -99,24 +96,22 @@ function bulk() {
 
   const turn = (flag, sign, on, off) => {
     const value = some.some(i => !i[flag]);
-    return button(t(value ? on : off),
-      () => attempt(() => change(ids, { [flag]: value })),
-      { class: 'quiet', sign, show: false });
+    return tool(sign, t(value ? on : off), () => change(ids, { [flag]: value }));
   };
 
-  return h('div', { class: 'bulk' },
-    h('label', { class: 'pick' }, h('input', { type: 'checkbox', checked: all,
+  return h('div.bulk',
+    h('label.pick', h('input', { type: 'checkbox', checked: all,
       indeterminate: n > 0 && !all, disabled: !state.items.length,
       'aria-label': t('select all'), onchange() {
         state.items.forEach(i => all ? chosen.delete(i.id) : chosen.add(i.id));
         hooks.draw();
       } })),
     n > 0 ? [
-      h('span', { class: 'room' }, t('selected', { n })),
+      h('span.room', t('selected', { n })),
       turn('isRead', 'mail', 'mark read', 'mark unread'),
       turn('isStarred', 'star', 'star', 'unstar'),
-      removers(ids, f === 'bin', false),
-    ] : h('nav', { class: 'filters', 'aria-label': t('filters') },
+      removers(ids, f === 'bin'),
+    ] : h('nav.filters', { 'aria-label': t('filters') },
       ['all', 'unread', 'starred', 'bin'].map(name => {
         const value = name === 'all' ? '' : name;
         return h('a', { href: here({ f: value }),
@@ -126,23 +121,20 @@ function bulk() {
 
 // --- deleting ---
 
-export const removers = (ids, gone, show) => gone ? [
-  button(t('restore'), () => restore(ids), { class: 'quiet' }),
-  button(t('delete for good'), () => erase(ids), { class: 'quiet danger' }),
-] : button(t('to bin'), () => bin(ids), { class: 'quiet', sign: 'trash', show });
+export const removers = (ids, gone) => gone ? [
+  button(t('restore'), () => bin(ids, false), 'quiet'),
+  button(t('delete for good'), () => erase(ids), 'quiet danger'),
+] : tool('trash', t('to bin'), () => bin(ids, true));
 
 const erase = ids => confirm(t('delete for good'),
   t('destroy?', { n: ids.length }), () => leave(ids, destroy(ids)));
 
-const bin = ids => attempt(async () => {
-  await leave(ids, change(ids, { isDeleted: true }));
-  toast(t('binned', { n: ids.length }), t('undo'), () => restore(ids));
-});
-
-const restore = ids => attempt(async () => {
-  await leave(ids, change(ids, { isDeleted: false }));
-  toast(t('restored', { n: ids.length }));
-});
+// Into it or out of it.
+async function bin(ids, isDeleted) {
+  await leave(ids, change(ids, { isDeleted }));
+  toast(t(isDeleted ? 'binned' : 'restored', { n: ids.length }), t('undo'),
+    () => bin(ids, !isDeleted));
+}
 
 // From mails that go (as soon as `done` has begun) to the next row, or the list.
 function leave(ids, done) {
@@ -182,12 +174,12 @@ function list(m) {
     current = state.items[0]?.id;
   }
 
-  return h('div', { class: 'listbox' },
+  return h('div.listbox',
     button(t('new ones', { n: held }), () => {
       focus(state.items[0].id);
       $('list').scrollTo(0, 0);
-    }, { class: 'pill', hidden: !held }),
-    h('div', { class: 'list', id: 'list', onkeydown: keys, onscroll: scrolled,
+    }, 'pill', { hidden: !held }),
+    h('div.list', { id: 'list', onkeydown: keys, onscroll: scrolled,
       onpointermove: act, onpointerdown: act },
     h('ol', { 'aria-label': t('messages'),
       style: `--n: ${Math.max(n, held && held + seen)}` },
@@ -235,39 +227,38 @@ function row(item, i, m) {
   const tabindex = id === current ? 0 : -1;
   const mark = (sign, text, kind, n) => h('span', { class: kind, title: text },
     icon(sign), n > 0 && h('span', { 'aria-hidden': 'true' }, n),
-    h('span', { class: 'hidden' }, text));
+    h('span.hidden', text));
 
   return h('li', { 'data-id': id, class: !isRead && 'unread', style: `--i: ${i}`,
     'aria-posinset': i + 1, 'aria-setsize': state.total },
-  h('label', { class: 'pick' }, h('input', { type: 'checkbox', tabindex,
+  h('label.pick', h('input', { type: 'checkbox', tabindex,
     checked: chosen.has(id), 'aria-label': t('select', { subject }),
     onchange: () => pick(id) })),
   h('a', { href: here({ m: id }), tabindex, 'aria-current': String(id === m) },
-    h('span', { class: 'from' }, item.fromName || item.from || t('nobody')),
-    h('span', { class: 'marks' },
+    h('span.from', item.fromName || item.from || t('nobody')),
+    h('span.marks',
       trackersRemoved > 0 && mark('shield', t('trackers', { n: trackersRemoved }),
         'badge', trackersRemoved),
       item.hasAttachments && mark('clip', t('attachments')),
       h('time', { datetime: item.receivedAt }, when(item.receivedAt))),
-    h('span', { class: 'subject' }, subject),
-    h('span', { class: 'preview' }, item.preview),
-    !isRead && h('span', { class: 'hidden' }, t('unread'))),
+    h('span.subject', subject),
+    h('span.preview', item.preview),
+    !isRead && h('span.hidden', t('unread'))),
   star(item, tabindex));
 }
 
-export const star = (item, tabindex) => button(t('star'),
-  () => attempt(() => change([item.id], { isStarred: !item.isStarred })),
-  { sign: 'star', show: false, class: 'star', tabindex,
-    'aria-pressed': String(item.isStarred) });
+export const star = (item, tabindex) => tool('star', t('star'),
+  () => change([item.id], { isStarred: !item.isStarred }),
+  { class: 'star', tabindex, 'aria-pressed': String(item.isStarred) });
 
 // Under the rows: what is going on, or why there are none.
 function foot() {
   const { q, f } = state.filter;
 
-  return state.error ? h('div', { class: 'foot' },
-    h('p', {}, t('list failed')), button(t('retry'), retry))
-    : !state.done ? h('p', { class: 'foot' }, t('loading'))
-      : !state.items.length && h('p', { class: 'foot empty' },
+  return state.error ? h('div.foot',
+    h('p', t('list failed')), button(t('retry'), retry))
+    : !state.done ? h('p.foot', t('loading'))
+      : !state.items.length && h('p.foot.empty',
         q ? t('nothing found', { q }) : t(`empty ${f || 'inbox'}`));
 }
 
@@ -299,7 +290,7 @@ function keys(e) {
   const ids = chosen.size ? [...chosen] : [id];
   const to = n => focus(state.items.at(Math.min(n, state.items.length - 1)).id);
   const down = () => to(i + 1), up = () => to(Math.max(0, i - 1));
-  const away = () => (state.filter.f === 'bin' ? erase : bin)(ids);
+  const away = () => state.filter.f === 'bin' ? erase(ids) : bin(ids, true);
   const does = {
     j: down, ArrowDown: down, k: up, ArrowUp: up,
     Home: () => to(0), End: () => to(-1),
@@ -307,8 +298,8 @@ function keys(e) {
       pick(id);
       announce(t('selected', { n: chosen.size }));
     },
-    s: () => attempt(() => change(ids, { isStarred: !item.isStarred })),
-    u: () => attempt(() => change(ids, { isRead: !item.isRead })),
+    s: () => change(ids, { isStarred: !item.isStarred }),
+    u: () => change(ids, { isRead: !item.isRead }),
     Delete: away, '#': away,
     z: () => document.querySelector('.toast button')?.click(),
     '/': () => $('find').focus(),
@@ -316,6 +307,6 @@ function keys(e) {
 
   if (does[e.key]) {
     e.preventDefault();
-    does[e.key]();
+    attempt(does[e.key]);
   }
 }

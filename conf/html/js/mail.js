@@ -2,7 +2,7 @@
 // that may run nothing, so that this page may measure it (README, "The web
 // inbox").
 
-import { $, announce, attempt, button, copier, h, icon, save } from './dom.js';
+import { $, announce, attempt, button, copier, h, icon, save, tool } from './dom.js';
 import { BASE, call, get, request } from './api.js';
 import { bytes, known, moment, problem, t } from './i18n.js';
 import { change, hooks, link, lost, state } from './state.js';
@@ -65,16 +65,16 @@ export function pane(m, s) {
 
   if (now.error) {
     const gone = now.error.status === 404;
-    return h('div', { class: 'quietly' },
+    return h('div.quietly',
       h('p', { role: 'alert' }, gone ? t('mail gone') : problem(now.error)),
-      h('p', {}, h('a', { class: 'button', href: back() }, t('back')), ' ',
-        gone || button(t('retry'), () => {
+      h('p', h('a.button', { href: back() }, t('back')), ' ',
+        !gone && button(t('retry'), () => {
           close();
           open(m);
         })));
   }
   if (!mail) {
-    return h('p', { class: 'quietly' }, t('loading'));
+    return h('p.quietly', t('loading'));
   }
 
   const shown = SHOWN.includes(s) ? s : 'mail';
@@ -83,39 +83,38 @@ export function pane(m, s) {
   // A ticket lives ten minutes: a frame that comes back needs another.
   if (shown === 'mail' && now.shown !== shown) {
     now.url = '';
-    frame();
+    attempt(frame);
   }
   now.shown = shown;
 
   return [
-    h('div', { class: 'bar' },
-      h('a', { class: 'button quiet back', href: back() }, icon('back'),
-        h('span', {}, t('back'))),
+    h('div.bar',
+      h('a.button.quiet.back', { href: back() }, icon('back'),
+        h('span', t('back'))),
       star(mail),
-      button(t(mail.isRead ? 'mark unread' : 'mark read'),
-        () => attempt(() => change([m], { isRead: !mail.isRead })),
-        { class: 'quiet', sign: 'mail', show: false }),
-      h('span', { class: 'room' }), removers([m], mail.isDeleted)),
+      tool('mail', t(mail.isRead ? 'mark unread' : 'mark read'),
+        () => change([m], { isRead: !mail.isRead })),
+      h('span.room'), removers([m], mail.isDeleted)),
     head(mail),
-    h('nav', { class: 'modes', 'aria-label': t('show as') }, SHOWN.map(name =>
+    h('nav.modes', { 'aria-label': t('show as') }, SHOWN.map(name =>
       h('a', { href: link({ ...state.filter, m, s: name !== 'mail' && name }),
         'aria-current': name === shown && 'true' }, t(name)))),
-    h('div', { class: 'body', 'data-id': `${m} ${shown}` }, body(mail)),
+    h('div.body', { 'data-id': `${m} ${shown}` }, body(mail)),
   ];
 }
 
-const head = m => h('div', { class: 'head', 'data-id': m.id },
+const head = m => h('div.head', { 'data-id': m.id },
   h('h2', { tabindex: -1, class: 'subject' }, m.subject || t('no subject')),
-  h('p', { class: 'sender' }, h('strong', {}, m.fromName || m.from), ' ',
-    m.fromName && h('span', {}, `<${m.from}>`)),
-  h('p', { class: 'dim' }, t('to whom', m), ' · ',
+  h('p.sender', h('strong', m.fromName || m.from), ' ',
+    m.fromName && h('span', `<${m.from}>`)),
+  h('p.dim', t('to whom', m), ' · ',
     h('time', { datetime: m.receivedAt }, moment(m.receivedAt))),
-  m.codes.length > 0 && h('p', { class: 'codes' },
+  m.codes.length > 0 && h('p.codes',
     m.codes.map(code => copier(code, 'code', t('copy code', { code })))),
-  m.warnings.length > 0 && h('ul', { class: 'warnings' }, m.warnings.map(w =>
-    h('li', {}, known(`warning ${w.code}`, w) || w.text))),
+  m.warnings.length > 0 && h('ul.warnings', m.warnings.map(w =>
+    h('li', known(`warning ${w.code}`, w) || w.text))),
   m.trackers.length > 0 && report(m.trackers),
-  h('ul', { class: 'files', 'aria-label': t('attachments') },
+  h('ul.files', { 'aria-label': t('attachments') },
     m.attachments.filter(a => !a.isInline).map(attachment)));
 
 // "3 trackers removed: Mailchimp, HubSpot and 1 unknown", and the list.
@@ -125,54 +124,49 @@ function report(trackers) {
   const list = new Intl.ListFormat(document.documentElement.lang)
     .format([...names, ...n ? [t('unknown', { n })] : []]);
 
-  return h('details', { class: 'report' },
-    h('summary', {}, icon('shield'), ' ',
+  return h('details.report',
+    h('summary', icon('shield'), ' ',
       t('trackers', { n: trackers.length }), `: ${list}`),
-    h('ul', {}, trackers.map(x => h('li', {}, [x.vendor, t(`kind ${x.kind}`),
+    h('ul', trackers.map(x => h('li', [x.vendor, t(`kind ${x.kind}`),
       x.host, x.count > 1 && `× ${x.count}`].filter(Boolean).join(' · ')))));
 }
 
 function attachment({ filename, size, url }) {
-  const name = filename || t('no name');
+  const name = filename || t('no name'), bulk = bytes(size);
 
-  return h('li', {}, h('button', { type: 'button',
-    title: t('download', { name, size: bytes(size) }),
-    onclick() {
-      announce(t('loading'));
-      attempt(async () => {
-        const answer = await request('GET', url.replace(BASE, ''));
-        save(await answer.blob(), name);
-      });
-    } }, icon('clip'), h('span', {}, name), h('small', {}, bytes(size))));
+  return h('li', button([icon('clip'), h('span', name), h('small', bulk)], async () => {
+    announce(t('loading'));
+    save(await (await request('GET', url.replace(BASE, ''))).blob(), name);
+  }, '', { title: t('download', { name, size: bulk }) }));
 }
 
 // --- ways to show it ---
 
 // Asks for a ticket, and the frame follows.  Pictures of the mail itself come on
 // request; others not at all.
-const frame = (mine = now) => attempt(async () => {
+async function frame(mine = now) {
   const { data } = await call('POST', `/emails/${id}/view`, {});
 
   mine.url = data.url + (mine.images ? '' : '?images=off');
   hooks.draw();
-});
+}
 
 function framed({ attachments, remoteImages }) {
   const own = attachments.filter(a => a.isInline).length;
   const remote = remoteImages.length, ask = own > 0 && !now.images;
 
   return [
-    (ask || remote > 0) && h('p', { class: 'pictures' },
+    (ask || remote > 0) && h('p.pictures',
       ask && button(t('show images', { n: own }), () => {
         now.images = true;
-        frame();
+        return frame();
       }),
-      remote > 0 && h('span', {}, t('remote images', { n: remote }))),
+      remote > 0 && h('span', t('remote images', { n: remote }))),
     now.url ? h('iframe', { 'data-id': now.url, src: now.url,
       title: t('mail content'), referrerpolicy: 'no-referrer',
       sandbox: 'allow-same-origin allow-popups allow-popups-to-escape-sandbox',
       onload: e => widths.observe(e.target) })
-      : h('p', { class: 'wait' }, t('loading')),
+      : h('p.wait', t('loading')),
   ];
 }
 
@@ -215,13 +209,13 @@ function source(mail, mine = now) {
     }).finally(hooks.draw);
   }
   if (!raw) {
-    return h('p', { class: 'wait' }, t('loading'));
+    return h('p.wait', t('loading'));
   }
   return [
-    h('p', { class: 'pictures' },
+    h('p.pictures',
       button(t('download', { name: 'mail.eml', size: bytes(original.size) }),
         () => save(original, 'mail.eml')),
-      original.size > LONGEST && h('span', {}, t('beginning only'))),
+      original.size > LONGEST && h('span', t('beginning only'))),
     h('pre', { tabindex: 0, 'aria-label': t('source') }, raw),
   ];
 }
@@ -236,13 +230,13 @@ function details({ headers, authentication, removed, links, from, fromName, size
     removed: counts(removed).map(([what, n]) => `${n} × ${what}`).join(', '),
   };
 
-  return h('div', { class: 'details', tabindex: 0 },
-    h('dl', {}, counts(facts).map(([name, value]) =>
-      [h('dt', {}, t(`head ${name}`)), h('dd', {}, value)])),
-    links.length > 0 && h('h3', {}, t('links', { n: links.length })),
-    h('ul', { class: 'links' }, links.map(({ href, text: label }) => h('li', {},
+  return h('div.details', { tabindex: 0 },
+    h('dl', counts(facts).map(([name, value]) =>
+      [h('dt', t(`head ${name}`)), h('dd', value)])),
+    links.length > 0 && h('h3', t('links', { n: links.length })),
+    h('ul.links', links.map(({ href, text: label }) => h('li', 
       h('a', /^(https?|mailto):/i.test(href) ? { href, target: '_blank',
-        rel: 'noopener noreferrer' } : {}, h('strong', {}, host(href))),
+        rel: 'noopener noreferrer' } : {}, h('strong', host(href))),
       ' ', label))));
 }
 

@@ -1,7 +1,7 @@
 // The frame around the views: draws the one that the address bar names, and says
 // in title, icon and notification that mail has come.
 
-import { $, announce, button, fill, h, icon } from './dom.js';
+import { $, announce, fill, h, icon, tool } from './dom.js';
 import { t } from './i18n.js';
 import { begin, go, hooks, link, route, state, unread } from './state.js';
 import { account, welcome } from './account.js';
@@ -12,7 +12,7 @@ const VIEWS = { inbox, addresses, account };
 
 let due, fresh = false;
 
-function draw() {
+hooks.now = () => {
   const params = route(), name = VIEWS[params.v] ? params.v : 'inbox';
   const main = $('main'), kind = state.key ? name : 'welcome';
 
@@ -30,28 +30,25 @@ function draw() {
   document.title = `${fresh ? '● ' : ''}${n ? `(${n}) ` : ''}JunkMail`;
   document.querySelector('link[rel=icon]')
     .setAttribute('href', n ? 'icon-new.svg' : 'icon.svg');
-}
+};
+
+// Many events make one picture.
+hooks.draw = () => {
+  due ??= setTimeout(hooks.now, 16);
+};
 
 const header = name => [
-  h('a', { class: 'brand', href: '#' }, icon('mail'), 'JunkMail'),
+  h('a.brand', { href: '#' }, icon('mail'), 'JunkMail'),
   state.key && [
     h('nav', { 'aria-label': t('pages') }, Object.keys(VIEWS).map(v => h('a', {
       href: link({ v: v !== 'inbox' && v }), 'aria-current': v === name && 'page',
     }, t(v)))),
     h('span', { id: 'link', class: state.link, role: 'status' },
-      h('span', {}, t(`link ${state.link}`))),
-    window.Notification?.permission === 'default' && button(t('notify me'),
-      () => Notification.requestPermission().then(hooks.draw),
-      { sign: 'bell', show: false, class: 'quiet' }),
+      h('span', t(`link ${state.link}`))),
+    window.Notification?.permission === 'default' && tool('bell', t('notify me'),
+      () => Notification.requestPermission().then(hooks.draw)),
   ],
 ];
-
-hooks.now = draw;
-
-// Many events make one picture.
-hooks.draw = () => {
-  due ??= setTimeout(draw, 16);
-};
 
 hooks.arrived = ({ id, from, fromName, subject }) => {
   announce(t('new message', { from: fromName || from, subject }));
@@ -73,12 +70,12 @@ hooks.arrived = ({ id, from, fromName, subject }) => {
   }
 };
 
-addEventListener('hashchange', draw);
+addEventListener('hashchange', hooks.now);
 document.addEventListener('visibilitychange', hooks.draw);
 // what is left of an address's time
 setInterval(hooks.draw, 30000);
 
-draw();
+hooks.now();
 if (state.key) {
   begin();
 }
