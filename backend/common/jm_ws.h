@@ -26,7 +26,6 @@
 #define JM_WS_PONG     0xa
 
 /* Close codes, RFC 6455, 7.4.1 and IANA's registry. */
-#define JM_WS_NORMAL      1000
 #define JM_WS_GOING_AWAY  1001
 #define JM_WS_PROTOCOL    1002
 #define JM_WS_UNSUPPORTED 1003
