@@ -30,6 +30,9 @@
 
 #define NGX_JUNKMAIL_PEER_UNSENT (32 * 1024) /* bytes in the kernel */
 
+/* Bytes that are passed over of one who has nothing to say. */
+#define NGX_JUNKMAIL_PEER_IDLE_TALK (64 * 1024)
+
 #define NGX_JUNKMAIL_PEER_BUFFER 4096
 #define NGX_JUNKMAIL_PEER_READS  16 /* of one wake-up */
 
@@ -255,6 +258,13 @@ ngx_junkmail_peer_read_handler(ngx_event_t *rev)
         }
 
         ngx_junkmail_peer_input(p, buf, n);
+
+        if (p->ops->input == NULL && p->received > NGX_JUNKMAIL_PEER_IDLE_TALK)
+        {
+            p->code = JM_WS_POLICY;
+            ngx_junkmail_peer_finish(p);
+            return;
+        }
     }
 
     if (rev->ready) {

@@ -206,6 +206,25 @@ is_deeply \@got, [@sent[0 .. $#got]], 'no hole up to the end';
 ok $slow->{eof}, 'it is cut off';
 $slow->close;
 
+# A client has nothing to say once it listens: a little is passed over, and
+# who goes on is cut off.
+{
+    my $it   = $jm->account;
+    my $loud = $jm->sse($EVENTS, key => $it->{key});
+    $loud->json;
+    local $SIG{PIPE} = 'IGNORE';
+    syswrite($loud->{socket}, "GET / HTTP/1.1\r\nHost: x\r\n\r\n" x 100);
+    my $heard = JunkMail::Events->new($jm, $it)->add(n => 1);
+    is_deeply [ids($loud, 1)], [$heard], 'what it says is passed over';
+
+    my $end = time + 10;
+    while (time < $end && defined syswrite($loud->{socket}, 'x' x 65536)) {
+        # void
+    }
+    ok time < $end, 'a flood is cut off';
+    $loud->close;
+}
+
 # A replay goes at the reader's pace.
 $slow = $jm->sse("$EVENTS?since=$sent[-400]", key => $crowd->{key},
     rcvbuf => 32768);
