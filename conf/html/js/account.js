@@ -6,7 +6,7 @@ import { attempt, button, confirm, copy, dialog, field, fill, form, h, save, toa
 import { call, get } from './api.js';
 import { spans } from './addresses.js';
 import { bytes, left, moment, t } from './i18n.js';
-import { hooks, signIn, signOut, signUp, state } from './state.js';
+import { hooks, kept, signIn, signOut, signUp, state } from './state.js';
 
 const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
 
@@ -42,7 +42,7 @@ t('done'), 'primary', null);
 
 export async function saveKey() {
   if (await secret(state.key, t('save key'), t('save key text'))) {
-    localStorage.setItem('junkmail.saved', 'yes');
+    kept('saved', 'yes');
     hooks.draw();
   }
 }

@@ -163,8 +163,16 @@ export function save(blob, name) {
 // forbids it.
 export const form = (work, ...content) => h('form.line', {
   onsubmit(e) {
+    const { busy, elements } = e.target;
+
+    // once at a time, however often one presses Enter
     e.preventDefault();
-    attempt(() => work(e.target.elements));
+    if (!busy) {
+      e.target.busy = true;
+      attempt(() => work(elements)).finally(() => {
+        e.target.busy = false;
+      });
+    }
   },
 }, content);
 

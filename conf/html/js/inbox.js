@@ -5,8 +5,8 @@
 import { $, announce, attempt, button, confirm, fill, h, icon, select, toast, tool }
   from './dom.js';
 import { t, when } from './i18n.js';
-import { change, destroy, go, hooks, link, more, openList, over, retry, route,
-  state } from './state.js';
+import { change, destroy, go, hooks, kept, link, more, openList, over, retry,
+  route, state } from './state.js';
 import { extend, giveaway, life } from './addresses.js';
 import { saveKey } from './account.js';
 import { arrive, close, open, pane } from './mail.js';
@@ -63,7 +63,7 @@ function card() {
   return h('div.card', a ? [giveaway(a),
     h('p.under', life(a),
       button(t('extend'), () => extend(a), 'link'),
-      !localStorage.getItem('junkmail.saved')
+      !kept('saved')
         && button(t('save key'), saveKey, 'link'))]
     : all ? h('a.primary.button', { href: link({ v: 'addresses' }) },
       t('make address')) : h('p.address', '…'));
@@ -88,9 +88,12 @@ function tools() {
       [x.id, x.address + (x.unread ? ` (${x.unread})` : '')])]));
 }
 
+// Those that have gone meanwhile are no longer among the chosen.
+const picked = () => state.items.filter(i => chosen.has(i.id));
+
 // Which mails are shown or, once some are chosen, what to do with them.
 function bulk() {
-  const { f } = state.filter, some = state.items.filter(i => chosen.has(i.id));
+  const { f } = state.filter, some = picked();
   const n = some.length, all = n > 0 && n === state.items.length;
   const ids = some.map(i => i.id);
 
@@ -107,7 +110,7 @@ function bulk() {
         hooks.draw();
       } })),
     n > 0 ? [
-      h('span.room', t('selected', { n })),
+      h('span.room', t('selected', { n, total: state.total })),
       turn('isRead', 'mail', 'mark read', 'mark unread'),
       turn('isStarred', 'star', 'star', 'unstar'),
       removers(ids, f === 'bin'),
@@ -287,7 +290,7 @@ function keys(e) {
     return;
   }
 
-  const ids = chosen.size ? [...chosen] : [id];
+  const some = picked(), ids = some.length ? some.map(x => x.id) : [id];
   const to = n => focus(state.items.at(Math.min(n, state.items.length - 1)).id);
   const down = () => to(i + 1), up = () => to(Math.max(0, i - 1));
   const away = () => state.filter.f === 'bin' ? erase(ids) : bin(ids, true);
@@ -296,7 +299,7 @@ function keys(e) {
     Home: () => to(0), End: () => to(-1),
     x() {
       pick(id);
-      announce(t('selected', { n: chosen.size }));
+      announce(t('selected', { n: picked().length, total: state.total }));
     },
     s: () => change(ids, { isStarred: !item.isStarred }),
     u: () => change(ids, { isRead: !item.isRead }),

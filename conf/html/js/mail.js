@@ -32,7 +32,8 @@ async function read(mine) {
       return;
     }
     state.mail = data;
-    data.isRead || attempt(() => change([data.id], { isRead: true }));
+    // a key may be good for reading only
+    data.isRead || change([data.id], { isRead: true }).catch(() => {});
   } catch (e) {
     mine.error = e;
     e.status === 401 && lost(e);
@@ -145,9 +146,13 @@ function attachment({ filename, size, url }) {
 // Asks for a ticket, and the frame follows.  Pictures of the mail itself come on
 // request; others not at all.
 async function frame(mine = now) {
-  const { data } = await call('POST', `/emails/${id}/view`, {});
-
-  mine.url = data.url + (mine.images ? '' : '?images=off');
+  mine.failed = null;
+  try {
+    const { data } = await call('POST', `/emails/${id}/view`, {});
+    mine.url = data.url + (mine.images ? '' : '?images=off');
+  } catch (e) {
+    mine.failed = e;
+  }
   hooks.draw();
 }
 
@@ -155,6 +160,11 @@ function framed({ attachments, remoteImages }) {
   const own = attachments.filter(a => a.isInline).length;
   const remote = remoteImages.length, ask = own > 0 && !now.images;
 
+  if (now.failed) {
+    return h('div.quietly',
+      h('p', { role: 'alert' }, problem(now.failed)),
+      button(t('retry'), () => frame()));
+  }
   return [
     (ask || remote > 0) && h('p.pictures',
       ask && button(t('show images', { n: own }), () => {

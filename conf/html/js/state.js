@@ -9,8 +9,25 @@ import { listen } from './events.js';
 const PAGE = 100;
 const FLAGS = ['isRead', 'isStarred', 'isDeleted'];
 
+// What the browser keeps for us, or, with a value, shall from now on.  It may
+// refuse: then the key lasts as long as the page.
+export function kept(name, value) {
+  const full = `junkmail.${name}`;
+
+  try {
+    if (value === '') {
+      localStorage.removeItem(full);
+    } else if (value) {
+      localStorage.setItem(full, value);
+    }
+    return localStorage.getItem(full);
+  } catch {
+    return null;
+  }
+}
+
 export const state = {
-  key: localStorage.getItem('junkmail.key') || '',
+  key: kept('key') || '',
   why: '',                    // there is no key any more
   addresses: null,            // null until they are known
   link: 'waiting',
@@ -61,14 +78,14 @@ export async function signIn(key) {
 }
 
 function enter(key) {
-  localStorage.setItem('junkmail.key', key);
+  kept('key', key);
   useKey(state.key = key);
   begin();
 }
 
 export function signOut(why = '') {
   stop?.();
-  ['key', 'saved'].forEach(name => localStorage.removeItem(`junkmail.${name}`));
+  ['key', 'saved'].forEach(name => kept(name, ''));
   useKey('');
   turn++;
   newest = '';
@@ -112,7 +129,7 @@ function soon(name, work) {
   due[name] ??= setTimeout(() => {
     delete due[name];
     state.key && work().catch(lost);
-  }, 300);
+  }, 1000);
 }
 
 // --- addresses ---
@@ -295,32 +312,35 @@ function flag(ids, flags) {
 
 // --- changing mail ---
 
-// Does `work` with a hundred at a time.
-async function each(ids, work) {
+// Changes the list at once, then does `work` with a hundred at a time.  If that
+// fails all is read again or, if that fails too, as it was before.
+async function each(ids, atOnce, work) {
+  const mine = turn, { mail, total } = state, was = { ...mail };
+  const items = state.items.map(i => ({ ...i }));
+
+  atOnce();
+  hooks.draw();
   try {
     for (let i = 0; i < ids.length; i += 100) {
       await work(ids.slice(i, i + 100));
     }
     soon('addresses', readAddresses);
   } catch (e) {
-    sync(true).catch(() => {});
+    FLAGS.forEach(name => mail && (mail[name] = was[name]));
+    sync(true).catch(() =>
+      mine === turn && Object.assign(state, { items, total })).then(hooks.draw);
     throw e;
   }
 }
 
-export async function change(ids, flags) {
-  flag(ids, flags);
-  await each(ids, some => call('PATCH', '/emails', { ids: some, ...flags }));
-}
+export const change = (ids, flags) => each(ids, () => flag(ids, flags),
+  some => call('PATCH', '/emails', { ids: some, ...flags }));
 
 // For good.
-export async function destroy(ids) {
-  drop(ids);
-  hooks.draw();
-  await each(ids, some => Promise.all(some.map(id =>
+export const destroy = ids => each(ids, () => drop(ids),
+  some => Promise.all(some.map(id =>
     call('DELETE', `/emails/${id}?permanent=true`).catch(e => {
       if (e.status !== 404) {
         throw e;
       }
     }))));
-}
