@@ -50,7 +50,8 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
   }
 }
 
-const here = change => link({ ...state.filter, ...change });
+// The list with the mail or filter that is said.
+export const here = change => link({ ...state.filter, ...change });
 const at = id => state.items.findIndex(i => i.id === id);
 
 // --- the address and the tools ---

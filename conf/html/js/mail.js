@@ -5,8 +5,8 @@
 import { $, announce, attempt, button, copier, h, icon, save, tool } from './dom.js';
 import { BASE, call, get, request } from './api.js';
 import { bytes, known, moment, problem, t } from './i18n.js';
-import { change, hooks, link, lost, state } from './state.js';
-import { removers, star } from './inbox.js';
+import { change, hooks, lost, state } from './state.js';
+import { here, removers, star } from './inbox.js';
 
 const LONGEST = 300000;         // characters of the source that are shown
 const TALLEST = 30000;          // pixels of a frame; then it scrolls by itself
@@ -59,8 +59,6 @@ export function arrive() {
   }
 }
 
-const back = () => link({ ...state.filter });
-
 export function pane(m, s) {
   const mail = state.mail;
 
@@ -68,7 +66,7 @@ export function pane(m, s) {
     const gone = now.error.status === 404;
     return h('div.quietly',
       h('p', { role: 'alert' }, gone ? t('mail gone') : problem(now.error)),
-      h('p', h('a.button', { href: back() }, t('back')), ' ',
+      h('p', h('a.button', { href: here() }, t('back')), ' ',
         !gone && button(t('retry'), () => {
           close();
           open(m);
@@ -90,7 +88,7 @@ export function pane(m, s) {
 
   return [
     h('div.bar',
-      h('a.button.quiet.back', { href: back() }, icon('back'),
+      h('a.button.quiet.back', { href: here() }, icon('back'),
         h('span', t('back'))),
       star(mail),
       tool('mail', t(mail.isRead ? 'mark unread' : 'mark read'),
@@ -98,7 +96,7 @@ export function pane(m, s) {
       h('span.room'), removers([m], mail.isDeleted)),
     head(mail),
     h('nav.modes', { 'aria-label': t('show as') }, SHOWN.map(name =>
-      h('a', { href: link({ ...state.filter, m, s: name !== 'mail' && name }),
+      h('a', { href: here({ m, s: name !== 'mail' && name }),
         'aria-current': name === shown && 'true' }, t(name)))),
     h('div.body', { 'data-id': `${m} ${shown}` }, body(mail)),
   ];

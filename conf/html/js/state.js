@@ -39,6 +39,11 @@ export const state = {
 // What main.js sets: to draw again soon or now, and to say that mail has come.
 export const hooks = {};
 
+function show(news) {
+  Object.assign(state, news);
+  hooks.draw();
+}
+
 let stop, turn = 0, newest = '';
 
 // --- the address bar ---
@@ -89,20 +94,15 @@ export function signOut(why = '') {
   useKey('');
   turn++;
   newest = '';
-  Object.assign(state, { key: '', why, addresses: null, filter: null, items: [],
-    mail: null });
+  show({ key: '', why, addresses: null, filter: null, items: [], mail: null });
   go({});
-  hooks.draw();
 }
 
 export function begin() {
   readAddresses().catch(lost);
   stop = listen({
     key: state.key, frame,
-    link(now) {
-      state.link = now;
-      hooks.draw();
-    },
+    link: now => show({ link: now }),
     poll: () => Promise.all([sync(), readAddresses()]),
     check: () => get('/accounts/me').catch(e => {
       lost(e);
@@ -117,12 +117,11 @@ export function lost(e) {
   if (e.status === 401) {
     signOut('key gone');
   } else {
-    state.error = e;
-    hooks.draw();
+    show({ error: e });
   }
 }
 
-// Runs `work` once for many calls; `due` holds what is waiting.
+// Runs `work` once for many calls.
 const due = {};
 
 function soon(name, work) {
@@ -141,8 +140,7 @@ async function readAddresses() {
     ({ data } = await get(`/addresses?limit=100&offset=${all.length}`));
     all.push(...data.addresses);
   }
-  state.addresses = all;
-  hooks.draw();
+  show({ addresses: all });
 }
 
 export const over = a => a.expiresAt && new Date(a.expiresAt) <= Date.now();
@@ -179,8 +177,7 @@ export async function more() {
   if (state.loading || state.done || !state.filter) {
     return;
   }
-  Object.assign(state, { loading: true, error: null });
-  hooks.draw();
+  show({ loading: true, error: null });
   try {
     const { data, total } = await page(state.filter, state.items.at(-1)?.id);
     if (mine === turn) {
@@ -192,10 +189,7 @@ export async function more() {
   } catch (e) {
     mine === turn && lost(e);
   }
-  if (mine === turn) {
-    state.loading = false;
-    hooks.draw();
-  }
+  mine === turn && show({ loading: false });
 }
 
 // The first page again.  What lies behind it stays, unless it is `all` in doubt
@@ -213,10 +207,9 @@ async function sync(all) {
   // Ids sort by time.
   const last = data.length === PAGE && !all && data.at(-1).id;
   const behind = last && last <= top ? state.items.filter(i => i.id < last) : [];
-  Object.assign(state, { items: [...data, ...behind], total, error: null });
-  state.done = behind.length ? state.done : data.length < PAGE;
+  show({ items: [...data, ...behind], total, error: null,
+    done: behind.length ? state.done : data.length < PAGE });
   seen(data);
-  hooks.draw();
   if (before) {
     data.filter(i => i.id > before && !i.isRead && !i.isDeleted)
       .reverse().forEach(i => hooks.arrived(i));
