@@ -12,6 +12,9 @@ static const extract_case_t cases[] = {
       "111222 3344" },
     { "Your code", "Code: 8302 (valid until 2031)", "8302" },
     { "News", "Please read the attached document carefully.", "" },
+    { "Aktion", "Mit 3500 Filialen! Melden Sie sich zum Newsletter an.", "" },
+    { "Adresse",
+      "Pour finaliser, saisissez ces chiffres sur le site :\n\n5082", "5082" },
 };
 
 
@@ -79,8 +82,7 @@ test_mails(void **state)
 {
     assert_true(COUNT(extract_mails) >= 180);
 
-    /* "Mit 55210 melden Sie sich an" reads like a count of people. */
-    assert_int_equal(wrong_cases(extract_mails, COUNT(extract_mails)), 1);
+    assert_int_equal(wrong_cases(extract_mails, COUNT(extract_mails)), 0);
 }
 
 
