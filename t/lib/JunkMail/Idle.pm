@@ -90,13 +90,15 @@ sub close_many
     }
 }
 
-# Bytes of memory that count as the process's own (Pss).
+# Bytes of memory that are the process's own (Pss_Anon).  What it maps from
+# files is left out: its share of those grows and shrinks with how many other
+# processes of the machine map them too.
 sub memory
 {
     my ($pid) = @_;
 
     open my $f, '<', "/proc/$pid/smaps_rollup" or die "$pid: $!";
-    my ($kilobytes) = map { /^Pss:\s+(\d+)/ ? $1 : () } <$f>;
+    my ($kilobytes) = map { /^Pss_Anon:\s+(\d+)/ ? $1 : () } <$f>;
     return $kilobytes * 1024;
 }
 
