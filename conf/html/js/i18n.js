@@ -6,10 +6,6 @@ const lang = locale.slice(0, 2).toLowerCase();
 const { default: words } = await import(`../lang/${lang}.js`);
 const plural = new Intl.PluralRules(lang);
 const number = new Intl.NumberFormat(locale);
-const [full, hour, day, date] = [
-  { dateStyle: 'full', timeStyle: 'short' }, { timeStyle: 'short' },
-  { day: 'numeric', month: 'short' }, { dateStyle: 'short' },
-].map(how => new Intl.DateTimeFormat(locale, how));
 
 document.documentElement.lang = lang;
 
@@ -42,14 +38,17 @@ export function bytes(n) {
     i ? 'short' : 'long', i > 1 ? 1 : 0);
 }
 
-export const moment = iso => full.format(new Date(iso));
+export const moment = iso => new Date(iso).toLocaleString(locale,
+  { dateStyle: 'full', timeStyle: 'short' });
 
 // Today the hour, then the day, then the year too.
 export function when(iso) {
   const then = new Date(iso), now = new Date();
 
-  return (then.toDateString() === now.toDateString() ? hour
-    : then.getFullYear() === now.getFullYear() ? day : date).format(then);
+  return then.toLocaleString(locale,
+    then.toDateString() === now.toDateString() ? { timeStyle: 'short' }
+      : then.getFullYear() === now.getFullYear() ? { day: 'numeric', month: 'short' }
+        : { dateStyle: 'short' });
 }
 
 // A length of time, in the largest unit that fits so many times.
