@@ -63,6 +63,13 @@ my $address = until_true(
     "document.querySelector('.card .address span')?.textContent", 'an address');
 until_true("document.getElementById('link').className === 'live'", 'a WebSocket');
 
+$c->call('Browser.grantPermissions', { permissions => ['clipboardReadWrite'] });
+my ($x, $y) = @{ $c->run("(() => { const b = document.querySelector('.card .address')"
+    . '.getBoundingClientRect(); return [b.left + 30, b.top + 10]; })()') };
+$c->call('Input.dispatchMouseEvent', { type => $_, x => $x, y => $y,
+    button => 'left', clickCount => 1 }) for qw(mousePressed mouseReleased);
+is($c->run('navigator.clipboard.readText()'), $address, 'that a tap copies');
+
 # --- notification ------------------------------------------------------------
 
 is($c->run('asked'), 0, 'nobody is asked to allow notifications');

@@ -3,25 +3,20 @@
 
 import { attempt, button, confirm, copy, dialog, field, fill, form, h, save, toast }
   from './dom.js';
-import { call, get } from './api.js';
+import { call, forget, get, kept, key as mine } from './api.js';
 import { spans } from './addresses.js';
-import { bytes, left, moment, t } from './i18n.js';
-import { hooks, kept, signIn, signOut, signUp, state } from './state.js';
+import { bytes, known, left, moment, t } from './i18n.js';
+import { hooks, signIn, signUp, state } from './state.js';
 
 const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
 
 // --- before there is a key ---
 
-export const welcome = main => fill(main, h('div.hero',
-  state.why && h('p.note', { role: 'alert' }, t(state.why)),
+export const welcome = (main, { why }) => fill(main, h('div.hero',
+  why && h('p.note', { role: 'alert' }, known(`why ${why}`)),
   h('h1', t('claim')),
   h('p.lead', t('claim more')),
-  button(t('make mailbox'), ({ currentTarget: b }) => {
-    b.disabled = true;
-    return signUp().finally(() => {
-      b.disabled = false;
-    });
-  }, 'primary big'),
+  form(signUp, h('button.primary.big', t('make mailbox'))),
   h('ul.claims', [1, 2, 3].map(n => h('li', t(`claim ${n}`)))),
   h('details', h('summary', t('have key')),
     form(({ key }) => signIn(key.value.trim()),
@@ -37,12 +32,11 @@ export const welcome = main => fill(main, h('div.hero',
 const secret = (key, title, text) => dialog(title, [h('p', text),
   h('output.secret', { tabindex: 0 }, key),
   h('p.buttons', button(t('copy'), () => copy(key)), button(t('as file'),
-    () => save(new Blob([`${key}\n`]), 'junkmail-key.txt')))],
-t('done'), 'primary', null);
+    () => save(new Blob([`${key}\n`]), 'junkmail-key.txt')))]);
 
 export async function saveKey() {
-  if (await secret(state.key, t('save key'), t('save key text'))) {
-    kept('saved', 'yes');
+  if (await secret(mine, t('save key'), t('save key text'))) {
+    kept['junkmail.saved'] = 'yes';
     hooks.draw();
   }
 }
@@ -54,7 +48,7 @@ const oneKey = key => h('li.row', { 'data-id': key.id },
   button(t('revoke'), () => confirm(t('revoke'),
     [t('revoke?', key), key.current && ` ${t('sign out?')}`], async () => {
       await call('DELETE', `/keys/${key.id}`);
-      await (key.current ? signOut() : read());
+      await (key.current ? forget() : read());
     }), 'quiet danger'));
 
 const newKey = () => form(make,
@@ -94,11 +88,8 @@ const box = (title, ...content) => h('section.box', h('h2', t(title)), content);
 
 export function account(main) {
   // each time it is opened, and when mail came or went
-  if (!main.firstChild) {
-    me = keys = of = null;
-  }
-  if (of !== (state.addresses || 0)) {
-    of = state.addresses || 0;
+  if (!main.firstChild || of !== state.addresses) {
+    of = state.addresses;
     attempt(read);
   }
 
@@ -106,14 +97,14 @@ export function account(main) {
     box('this key', h('p', t('save key text')), h('p.buttons',
       button(t('save key'), saveKey, 'primary'),
       button(t('sign out'), () =>
-        confirm(t('sign out'), t('sign out?'), () => signOut())))),
+        confirm(t('sign out'), t('sign out?'), () => forget())))),
     box('usage', h('div.usage', me ? usage(me) : t('loading'))),
     box('keys', h('p', t('keys text')), h('ul.cards', keys?.map(oneKey)),
       newKey()),
     box('end', h('p', t('end text')), button(t('delete everything'),
       () => confirm(t('delete everything'), t('end?'), async () => {
         await call('DELETE', '/accounts/me');
-        signOut('ended');
+        forget('ended');
       }), 'danger')));
 }
 

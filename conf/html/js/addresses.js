@@ -21,7 +21,7 @@ export async function extend(a) {
   if (await dialog(t('extend title', a), field(t('lives from now'), choice),
     t('extend')))
   {
-    await address('PATCH', { expiresIn: Number(choice.value) }, a.id);
+    await address('PATCH', `/${a.id}`, { expiresIn: Number(choice.value) });
   }
 }
 
@@ -54,7 +54,7 @@ export function addresses(main) {
 }
 
 async function make({ alias, domain, span: seconds }) {
-  const made = await address('POST', {
+  const made = await address('POST', '', {
     expiresIn: Number(seconds.value),
     alias: alias.value.trim() || undefined,
     domain: domain.value || undefined,
@@ -71,8 +71,8 @@ const one = a => h('li.box', { 'data-id': a.id },
   h('div.row', life(a), h('span.buttons',
     button(t('extend'), () => extend(a), 'quiet'),
     button(t(a.isActive ? 'stop' : 'resume'),
-      () => address('PATCH', { isActive: !a.isActive }, a.id),
+      () => address('PATCH', `/${a.id}`, { isActive: !a.isActive }),
       'quiet stop', { hidden: over(a) }),
     button(t('delete'), () => confirm(t('delete address', a),
-      t('delete address?', { n: a.total }), () => address('DELETE', null, a.id)),
+      t('delete address?', { n: a.total }), () => address('DELETE', `/${a.id}`)),
     'quiet danger'))));

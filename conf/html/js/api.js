@@ -1,43 +1,70 @@
-// The REST API: one function for the answer, one for the JSON in it.  Every
-// failure becomes an Error whose code, as the API gives it or NETWORK, the
-// languages have words for.
+// The key, and the REST API that it opens.  Every failure becomes an Error whose
+// code, as the API gives it or NETWORK, the languages have words for.
 
 export const BASE = '/api/v1';
 
-let key = '';
+const PATIENCE = 20000;         // for what is said
+const LONGEST = 600000;         // for a file
 
-export function useKey(value) {
-  key = value;
+// What the browser keeps for us.  It may refuse: then it lasts as long as the page.
+export const kept = (() => {
+  try {
+    return localStorage;
+  } catch {
+    return {};
+  }
+})();
+
+export let key = kept['junkmail.key'];
+
+export function enter(value) {
+  key = kept['junkmail.key'] = value;
 }
 
-const fail = (code, text, more) => {
-  throw Object.assign(new Error(text), { code }, more);
+// Nothing that was known by the key may stay: the page begins anew, and says why.
+export function forget(why = '') {
+  key = '';
+  delete kept['junkmail.key'];
+  delete kept['junkmail.saved'];
+  location.hash = new URLSearchParams({ why });
+  location.reload();
+}
+
+// Another tab of this browser has signed in or out.
+addEventListener('storage', e => e.key === 'junkmail.key' && location.reload());
+
+const unreached = e => {
+  throw Object.assign(new Error(e), { code: 'NETWORK' });
 };
 
-const unreached = e => fail('NETWORK', String(e));
-
-// The answer as it comes.
-export async function request(method, path, body) {
+async function request(patience, method, path, body, bearer = key) {
   const answer = await fetch(BASE + path, {
     method, credentials: 'omit', body: body && JSON.stringify(body),
+    signal: AbortSignal.timeout(patience),
     headers: {
-      ...key && { Authorization: `Bearer ${key}` },
+      ...bearer && { Authorization: `Bearer ${bearer}` },
       ...body && { 'Content-Type': 'application/json' },
     },
   }).catch(unreached);
+  const { ok, status, statusText, headers } = answer;
 
-  if (answer.ok) {
+  if (ok) {
     return answer;
   }
-
-  const { code = 'INTERNAL', error = answer.statusText, field } =
+  if (status === 401 && bearer === key) {
+    forget('gone');
+  }
+  const { code = 'INTERNAL', error = statusText, field } =
     await answer.json().catch(() => ({}));
-  return fail(code, error, { field, status: answer.status,
-    wait: answer.headers.get('Retry-After') || 60 });
+  throw Object.assign(new Error(error),
+    { code, field, status, wait: headers.get('Retry-After') || 60 });
 }
 
-// What the JSON of the answer holds; it may be cut off after its head.
+// What the JSON of the answer holds.
 export const call = async (...what) =>
-  (await request(...what)).json().catch(unreached);
+  (await request(PATIENCE, ...what)).json().catch(unreached);
 
-export const get = path => call('GET', path);
+export const get = (path, bearer) => call('GET', path, null, bearer);
+
+export const file = async path =>
+  (await request(LONGEST, 'GET', path)).blob().catch(unreached);

@@ -95,7 +95,7 @@ export const icon = name => h('svg.icon', { viewBox: '0 0 24 24', 'aria-hidden':
 
 // A button whose work may fail.
 export const button = (label, work, kind, props) => h('button', { type: 'button',
-  class: kind, onclick: e => attempt(() => work(e)), ...props }, label);
+  class: kind, onclick: () => attempt(work), ...props }, label);
 
 // One that shows an icon only; the label is its name.
 export const tool = (sign, label, work, props) => button(icon(sign), work, 'quiet',
@@ -123,7 +123,7 @@ export function toast(text, label, act) {
       hide();
       return act();
     }), tool('x', t('close'), hide)));
-  hiding = setTimeout(hide, act ? 15000 : 7000);
+  hiding = setTimeout(hide, label ? 15000 : 7000);
 }
 
 // Runs what may fail; says why it did and what to do.
@@ -135,19 +135,13 @@ export async function attempt(work) {
   }
 }
 
-export async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // no secure origin: the old way
-    const area = h('textarea.hidden', { value: text });
-    const back = document.activeElement;
-    (document.querySelector('dialog[open]') || document.body).append(area);
-    area.select();
-    document.execCommand('copy');
-    area.remove();
-    back?.focus();
-  }
+// navigator.clipboard is for secure origins only; this is for all.
+export function copy(text) {
+  addEventListener('copy', e => {
+    e.clipboardData.setData('text/plain', text);
+    e.preventDefault();
+  }, { once: true });
+  document.execCommand('copy');
   toast(t('copied'));
 }
 
@@ -159,40 +153,37 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
-// `work` gets the fields by their names.  Nothing is sent: the policy of this page
-// forbids it.
+// `work` gets the fields by their names, once at a time, however often one presses
+// Enter.  Nothing is sent: the policy of this page forbids it.
 export const form = (work, ...content) => h('form.line', {
-  onsubmit(e) {
-    const { busy, elements } = e.target;
+  async onsubmit(e) {
+    const { target } = e;
 
-    // once at a time, however often one presses Enter
     e.preventDefault();
-    if (!busy) {
-      e.target.busy = true;
-      attempt(() => work(elements)).finally(() => {
-        e.target.busy = false;
-      });
+    if (!target.busy) {
+      target.busy = true;
+      await attempt(() => work(target.elements));
+      target.busy = false;
     }
   },
 }, content);
 
 // A modal dialog; resolves to whether its main button closed it.
-export const dialog = (title, content, label, kind = 'primary',
-  cancel = t('cancel')) => new Promise(resolve => {
-  const box = h('dialog', {
-    'aria-labelledby': 'dialog-title',
-    onclose() {
-      box.remove();
-      resolve(box.returnValue);
-    },
-  }, h('h2', { id: 'dialog-title' }, title), content,
-  form(() => box.close('yes'),
-    cancel && button(cancel, () => box.close()),
-    h('button', { class: kind }, label)));
+export const dialog = (title, content, label, kind = 'primary') =>
+  new Promise(resolve => {
+    const box = h('dialog', {
+      'aria-labelledby': 'dialog-title',
+      onclose() {
+        box.remove();
+        resolve(box.returnValue);
+      },
+    }, h('h2', { id: 'dialog-title' }, title), content,
+    h('form.line', { method: 'dialog' }, label && h('button', t('cancel')),
+      h('button', { class: kind, value: 'yes' }, label || t('done'))));
 
-  document.body.append(box);
-  box.showModal();
-});
+    document.body.append(box);
+    box.showModal();
+  });
 
 // Asks, and only then does it.
 export const confirm = async (title, text, work) =>

@@ -2,28 +2,33 @@
 // the same frames from the same cursor, so nothing is missed in between; what a
 // poll has not seen, the cursor brings when push is back.
 //
-//   listen({ key, frame, link, poll, check })
-//     frame(f)      an event of the server
-//     link(state)   live, waiting (for the server), offline, polling
-//     poll()        reads the list again
-//     check()       asks the API with the key: resolves if it answers
-//   → stop()
+//   frame(f)      takes an event of the server
+//   link(state)   is told: live, waiting (for the server), offline, polling
+//   poll()        reads the list again
+//   check()       asks the API with the key: resolves if it answers
 
-import { BASE } from './api.js';
+import { BASE, key } from './api.js';
 
 const POLL = 10000;         // between two polls
 const AGAIN = 6;            // polls until push is tried again
 const LONGEST = 30000;      // between two attempts
 const PATIENCE = 10000;     // until a silent connection is given up
 
-export function listen({ key, frame, link, poll, check }) {
-  const stopped = new AbortController(), over = stopped.signal;
-  let cursor = '', beat = 30, greeted, cut, wake, silence;
+export async function listen({ frame, link, poll, check }) {
+  let cursor = '', beat = 30, greeted, cut, silence;
+  let way = 0, failed = 0, refused = 0;
 
   const url = () => `${BASE}/events${cursor && `?since=${cursor}`}`;
 
+  // What is under way ends when the network comes or goes.
+  const fresh = () => {
+    cut = new AbortController();
+    return cut.signal;
+  };
+  ['online', 'offline'].forEach(e => addEventListener(e, () => cut.abort()));
+
   const sleep = ms => new Promise(done => {
-    wake = done;
+    fresh().onabort = done;
     setTimeout(done, ms);
   });
 
@@ -70,13 +75,10 @@ export function listen({ key, frame, link, poll, check }) {
       headers: { Authorization: `Bearer ${key}`, Accept: 'text/event-stream' },
       signal, cache: 'no-store', credentials: 'omit',
     });
-    if (!answer.ok) {
-      return;
-    }
-
     const pipe = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
-    for (let r; !(r = await pipe.read()).done;) {
+
+    for (let r; answer.ok && !(r = await pipe.read()).done;) {
       const lines = (text + r.value).split('\n');
       text = lines.pop();
       lines.filter(l => l.startsWith('data:')).forEach(l => take(l.slice(5)));
@@ -85,63 +87,43 @@ export function listen({ key, frame, link, poll, check }) {
     }
   }
 
-  async function polls(signal) {
-    for (let i = 0; i < AGAIN && !signal.aborted; i++) {
+  async function polls() {
+    for (let i = 0; i < AGAIN && !cut.signal.aborted; i++) {
       await poll().then(() => link('polling'), () => link('waiting'));
-      await sleep(POLL);
+      cut.signal.aborted || await sleep(POLL);
     }
   }
 
   // Each way lasts until it ends or is cut.  One that twice says no hello,
   // though the API answers, gives over to the next.
-  async function run() {
-    const ways = [socket, stream, polls];
-    let way = 0, failed = 0, refused = 0;
-
-    while (!over.aborted) {
-      if (!navigator.onLine) {
-        link('offline');
-        await sleep(LONGEST);
-        failed = 0;
-        continue;
-      }
-
-      greeted = false;
-      cut = new AbortController();
-      await ways[way](cut.signal).catch(() => {});
-      clearTimeout(silence);
-      if (over.aborted || !navigator.onLine) {
-        continue;
-      }
-      if (ways[way] === polls) {
-        way = 0;
-        continue;
-      }
-
-      link('waiting');
-      failed = greeted ? 0 : failed + 1;
-      refused += !greeted && await check().then(() => 1, () => 0);
-      if (greeted || refused === 2) {
-        way += !greeted;
-        refused = failed = 0;
-      }
-      // not all browsers at once after a restart
-      await sleep((0.5 + Math.random() / 2)
-        * Math.min(LONGEST, 1000 * 2 ** failed));
+  for (const ways = [socket, stream, polls];;) {
+    if (!navigator.onLine) {
+      link('offline');
+      await sleep(LONGEST);
+      failed = 0;
+      continue;
     }
+
+    greeted = false;
+    await ways[way](fresh()).catch(() => {});
+    clearTimeout(silence);
+    if (!navigator.onLine) {
+      continue;
+    }
+    if (ways[way] === polls) {
+      way = 0;
+      continue;
+    }
+
+    link('waiting');
+    failed = greeted ? 0 : failed + 1;
+    refused += !greeted && await check().then(() => 1, () => 0);
+    if (greeted || refused === 2) {
+      way += !greeted;
+      refused = failed = 0;
+    }
+    // not all browsers at once after a restart
+    await sleep((0.5 + Math.random() / 2)
+      * Math.min(LONGEST, 1000 * 2 ** failed));
   }
-
-  // When the network comes or goes, or all is over.
-  const changed = () => {
-    cut?.abort();
-    wake?.();
-  };
-
-  ['online', 'offline'].forEach(e => addEventListener(e, changed, { signal: over }));
-  run();
-
-  return () => {
-    stopped.abort();
-    changed();
-  };
 }

@@ -5,11 +5,12 @@
 import { $, announce, attempt, button, confirm, fill, h, icon, select, toast, tool }
   from './dom.js';
 import { t, when } from './i18n.js';
-import { change, destroy, go, hooks, kept, link, more, openList, over, retry,
-  route, state } from './state.js';
+import { kept } from './api.js';
+import { change, destroy, hooks, link, more, openList, over, route, state }
+  from './state.js';
 import { extend, giveaway, life } from './addresses.js';
 import { saveKey } from './account.js';
-import { arrive, close, open, pane } from './mail.js';
+import { arrive, open, pane } from './mail.js';
 
 const HELP = { '/': 'search', s: 'star', u: 'mark unread', Delete: 'to bin', z: 'undo' };
 const MORE = 10;        // rows above and below those that are seen
@@ -32,8 +33,8 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
     openList({ a, f, q });
   }
 
-  const left = m ? open(m) : close();
-  current = at(left) < 0 ? current : left;
+  const left = open(m);
+  current = m || at(left) < 0 ? current : left;
 
   fill(main, h('div', { class: m ? 'split open' : 'split' },
     h('section.side', { 'aria-label': t('inbox') },
@@ -52,6 +53,9 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
 
 // The list with the mail or filter that is said.
 export const here = change => link({ ...state.filter, ...change });
+const visit = change => {
+  location.hash = here(change);
+};
 const at = id => state.items.findIndex(i => i.id === id);
 
 // --- the address and the tools ---
@@ -64,8 +68,7 @@ function card() {
   return h('div.card', a ? [giveaway(a),
     h('p.under', life(a),
       button(t('extend'), () => extend(a), 'link'),
-      !kept('saved')
-        && button(t('save key'), saveKey, 'link'))]
+      !kept['junkmail.saved'] && button(t('save key'), saveKey, 'link'))]
     : all ? h('a.primary.button', { href: link({ v: 'addresses' }) },
       t('make address')) : h('p.address', '…'));
 }
@@ -74,7 +77,7 @@ let typing;
 
 function seek() {
   clearTimeout(typing);
-  typing = setTimeout(() => go({ ...state.filter, q: $('find').value }), 300);
+  typing = setTimeout(() => visit({ q: $('find').value }), 300);
 }
 
 function tools() {
@@ -84,7 +87,7 @@ function tools() {
     h('search', h('input', { type: 'search', id: 'find', value: q, oninput: seek,
       placeholder: t('search'), 'aria-label': t('search') })),
     all.length > 1 && select({ 'aria-label': t('address'), value: a,
-      onchange: e => go({ ...state.filter, a: e.target.value }) },
+      onchange: e => visit({ a: e.target.value }) },
     [['', t('all addresses')], ...all.map(x =>
       [x.id, x.address + (x.unread ? ` (${x.unread})` : '')])]));
 }
@@ -136,8 +139,8 @@ const erase = ids => confirm(t('delete for good'),
 // Into it or out of it.
 async function bin(ids, isDeleted) {
   await leave(ids, change(ids, { isDeleted }));
-  toast(t(isDeleted ? 'binned' : 'restored', { n: ids.length }), t('undo'),
-    () => bin(ids, !isDeleted));
+  toast(t(isDeleted ? 'binned' : 'restored', { n: ids.length }),
+    isDeleted && t('undo'), () => bin(ids, false));
 }
 
 // From mails that go (as soon as `done` has begun) to the next row, or the list.
@@ -147,7 +150,7 @@ function leave(ids, done) {
   current = next?.id;
   ids.forEach(id => chosen.delete(id));
   if (ids.includes(route().m)) {
-    go({ ...state.filter });
+    visit();
   }
   if (next && document.activeElement.closest('.bulk, .list')) {
     focus(next.id);
@@ -174,6 +177,7 @@ function list(m) {
 
   const from = Math.floor(top / size + 0.1), seen = (box?.clientHeight ?? 0) / size;
   anchor = { i: from, id: state.items[from]?.id };
+  state.near = state.items[from - MORE]?.id;
   if (at(current) < 0) {
     current = state.items[0]?.id;
   }
@@ -199,7 +203,7 @@ function settle() {
   if (box.scrollTop !== top) {
     box.scrollTop = top;
   }
-  if (!state.error && top + 2 * box.clientHeight > box.scrollHeight) {
+  if (!state.error && !state.done && top + 2 * box.clientHeight > box.scrollHeight) {
     more();
   }
 
@@ -260,7 +264,7 @@ function foot() {
   const { q, f } = state.filter;
 
   return state.error ? h('div.foot',
-    h('p', t('list failed')), button(t('retry'), retry))
+    h('p', t('list failed')), button(t('retry'), more))
     : !state.done ? h('p.foot', t('loading'))
       : !state.items.length && h('p.foot.empty',
         q ? t('nothing found', { q }) : t(`empty ${f || 'inbox'}`));

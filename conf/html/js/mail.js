@@ -2,52 +2,41 @@
 // that may run nothing, so that this page may measure it (README, "The web
 // inbox").
 
-import { $, announce, attempt, button, copier, h, icon, save, tool } from './dom.js';
-import { BASE, call, get, request } from './api.js';
+import { $, announce, button, copier, h, icon, save, tool } from './dom.js';
+import { BASE, call, file, get } from './api.js';
 import { bytes, known, moment, problem, t } from './i18n.js';
-import { change, hooks, lost, state } from './state.js';
+import { change, hooks, state } from './state.js';
 import { here, removers, star } from './inbox.js';
 
 const LONGEST = 300000;         // characters of the source that are shown
 const TALLEST = 30000;          // pixels of a frame; then it scrolls by itself
 const SHOWN = ['mail', 'text', 'source', 'details'];
 
-let id = null;                  // of the mail
-let now = {};                   // what goes with it: error, url, original, …
+let id = '';                    // of the mail that is read, if any
+let now = {};                   // what goes with it: its parts, and what was asked
 
-// Begins to read a mail, if it is not the one that is shown.
+// Begins to read a mail, or none; returns which it was before.
 export function open(wanted) {
+  const last = id;
+
   if (wanted !== id) {
     id = wanted;
     state.mail = null;
-    now = { url: '', images: false, arrived: false };
-    read(now);
+    now = {};
   }
+  return last;
 }
 
-async function read(mine) {
-  try {
-    const { data } = await get(`/emails/${encodeURIComponent(id)}`);
-    if (mine !== now) {
-      return;
-    }
+async function read() {
+  const mine = now;
+  const { data } = await get(`/emails/${encodeURIComponent(id)}`);
+
+  if (mine === now) {
     state.mail = data;
     // a key may be good for reading only
     data.isRead || change([data.id], { isRead: true }).catch(() => {});
-  } catch (e) {
-    mine.error = e;
-    e.status === 401 && lost(e);
   }
-  hooks.draw();
-}
-
-// Forgets it; returns which it was.
-export function close() {
-  const last = id;
-
-  id = state.mail = null;
-  now = {};
-  return last;
+  return data;
 }
 
 // The first time that it is there it gets the focus.
@@ -59,46 +48,53 @@ export function arrive() {
   }
 }
 
+function again(name) {
+  delete now[name];
+  hooks.draw();
+}
+
+// A part of the mail, asked for when it is first looked at.  Until it is there one
+// waits; what fails says so.
+function part(name, gone, ask, show) {
+  if (!now[name]) {
+    const it = now[name] = {};
+    ask().then(value => Object.assign(it, { value }),
+      error => Object.assign(it, { error })).then(hooks.draw);
+  }
+
+  const { value, error } = now[name];
+  if (value) {
+    return show(value);
+  }
+  return h('div.quietly', !error ? t('loading') : [
+    h('p', { role: 'alert' }, error.status === 404 ? t(gone) : problem(error)),
+    error.status !== 404 && button(t('retry'), () => again(name))]);
+}
+
 export function pane(m, s) {
-  const mail = state.mail;
-
-  if (now.error) {
-    const gone = now.error.status === 404;
-    return h('div.quietly',
-      h('p', { role: 'alert' }, gone ? t('mail gone') : problem(now.error)),
-      h('p', h('a.button', { href: here() }, t('back')), ' ',
-        !gone && button(t('retry'), () => {
-          close();
-          open(m);
-        })));
-  }
-  if (!mail) {
-    return h('p.quietly', t('loading'));
-  }
-
-  const shown = SHOWN.includes(s) ? s : 'mail';
-  const body = { mail: framed, text, source, details }[shown];
+  const { mail } = state, shown = SHOWN.includes(s) ? s : 'mail';
 
   // A ticket lives ten minutes: a frame that comes back needs another.
-  if (shown === 'mail' && now.shown !== shown) {
-    now.url = '';
-    attempt(frame);
+  if (shown !== 'mail') {
+    delete now.ticket;
   }
-  now.shown = shown;
 
   return [
     h('div.bar',
       h('a.button.quiet.back', { href: here() }, icon('back'),
         h('span', t('back'))),
-      star(mail),
-      tool('mail', t(mail.isRead ? 'mark unread' : 'mark read'),
-        () => change([m], { isRead: !mail.isRead })),
-      h('span.room'), removers([m], mail.isDeleted)),
-    head(mail),
-    h('nav.modes', { 'aria-label': t('show as') }, SHOWN.map(name =>
-      h('a', { href: here({ m, s: name !== 'mail' && name }),
-        'aria-current': name === shown && 'true' }, t(name)))),
-    h('div.body', { 'data-id': `${m} ${shown}` }, body(mail)),
+      mail && [star(mail),
+        tool('mail', t(mail.isRead ? 'mark unread' : 'mark read'),
+          () => change([m], { isRead: !mail.isRead })),
+        h('span.room'), removers([m], mail.isDeleted)]),
+    part('mail', 'mail gone', read, () => [
+      head(mail),
+      h('nav.modes', { 'aria-label': t('show as') }, SHOWN.map(name =>
+        h('a', { href: here({ m, s: name !== 'mail' && name }),
+          'aria-current': name === shown && 'true' }, t(name)))),
+      h('div.body', { 'data-id': `${m} ${shown}` },
+        { mail: framed, text, source, details }[shown](mail)),
+    ]),
   ];
 }
 
@@ -135,48 +131,32 @@ function attachment({ filename, size, url }) {
 
   return h('li', button([icon('clip'), h('span', name), h('small', bulk)], async () => {
     announce(t('loading'));
-    save(await (await request('GET', url.replace(BASE, ''))).blob(), name);
+    save(await file(url.replace(BASE, '')), name);
   }, '', { title: t('download', { name, size: bulk }) }));
 }
 
 // --- ways to show it ---
 
-// Asks for a ticket, and the frame follows.  Pictures of the mail itself come on
-// request; others not at all.
-async function frame(mine = now) {
-  mine.failed = null;
-  try {
-    const { data } = await call('POST', `/emails/${id}/view`, {});
-    mine.url = data.url + (mine.images ? '' : '?images=off');
-  } catch (e) {
-    mine.failed = e;
-  }
-  hooks.draw();
-}
+// Behind a ticket.  Pictures of the mail itself come on request; others not at all.
+const framed = ({ attachments, remoteImages }) => part('ticket', 'mail gone',
+  () => call('POST', `/emails/${id}/view`, {}), ({ data }) => {
+    const own = attachments.filter(a => a.isInline).length;
+    const remote = remoteImages.length, ask = own > 0 && !now.images;
+    const src = data.url + (now.images ? '' : '?images=off');
 
-function framed({ attachments, remoteImages }) {
-  const own = attachments.filter(a => a.isInline).length;
-  const remote = remoteImages.length, ask = own > 0 && !now.images;
-
-  if (now.failed) {
-    return h('div.quietly',
-      h('p', { role: 'alert' }, problem(now.failed)),
-      button(t('retry'), () => frame()));
-  }
-  return [
-    (ask || remote > 0) && h('p.pictures',
-      ask && button(t('show images', { n: own }), () => {
-        now.images = true;
-        return frame();
-      }),
-      remote > 0 && h('span', t('remote images', { n: remote }))),
-    now.url ? h('iframe', { 'data-id': now.url, src: now.url,
-      title: t('mail content'), referrerpolicy: 'no-referrer',
-      sandbox: 'allow-same-origin allow-popups allow-popups-to-escape-sandbox',
-      onload: e => widths.observe(e.target) })
-      : h('p.wait', t('loading')),
-  ];
-}
+    return [
+      (ask || remote > 0) && h('p.pictures',
+        ask && button(t('show images', { n: own }), () => {
+          now.images = true;
+          again('ticket');
+        }),
+        remote > 0 && h('span', t('remote images', { n: remote }))),
+      h('iframe', { 'data-id': src, src, title: t('mail content'),
+        referrerpolicy: 'no-referrer',
+        sandbox: 'allow-same-origin allow-popups allow-popups-to-escape-sandbox',
+        onload: e => widths.observe(e.target) }),
+    ];
+  });
 
 // As high as what is in it, measured at no height, so that what is as high as
 // the window does not count.
@@ -199,34 +179,16 @@ const widths = new ResizeObserver(entries => {
 const text = mail => h('pre', { tabindex: 0, 'aria-label': t('text') },
   mail.bodyText || t('no text'));
 
-// Read when it is first looked at.
-function source(mail, mine = now) {
-  const { original, raw, trouble } = now;
-
-  if (trouble) {
-    return h('p', { role: 'alert' },
-      trouble.status === 404 ? t('no source') : problem(trouble));
-  }
-  if (raw === undefined) {
-    mine.raw = null;
-    request('GET', `/emails/${id}/source`).then(async answer => {
-      mine.original = await answer.blob();
-      mine.raw = await mine.original.slice(0, LONGEST).text();
-    }).catch(e => {
-      mine.trouble = e;
-    }).finally(hooks.draw);
-  }
-  if (!raw) {
-    return h('p.wait', t('loading'));
-  }
-  return [
-    h('p.pictures',
-      button(t('download', { name: 'mail.eml', size: bytes(original.size) }),
-        () => save(original, 'mail.eml')),
-      original.size > LONGEST && h('span', t('beginning only'))),
-    h('pre', { tabindex: 0, 'aria-label': t('source') }, raw),
-  ];
-}
+const source = () => part('source', 'no source', async () => {
+  const whole = await file(`/emails/${id}/source`);
+  return { whole, raw: await whole.slice(0, LONGEST).text() };
+}, ({ whole, raw }) => [
+  h('p.pictures',
+    button(t('download', { name: 'mail.eml', size: bytes(whole.size) }),
+      () => save(whole, 'mail.eml')),
+    whole.size > LONGEST && h('span', t('beginning only'))),
+  h('pre', { tabindex: 0, 'aria-label': t('source') }, raw),
+]);
 
 function details({ headers, authentication, removed, links, from, fromName, size }) {
   const counts = all => Object.entries(all).filter(x => x[1]);

@@ -3,7 +3,8 @@
 
 import { $, announce, fill, h, icon, tool } from './dom.js';
 import { t } from './i18n.js';
-import { begin, go, hooks, link, route, state, unread } from './state.js';
+import { key } from './api.js';
+import { begin, hooks, link, route, state } from './state.js';
 import { account, welcome } from './account.js';
 import { addresses } from './addresses.js';
 import { inbox } from './inbox.js';
@@ -14,7 +15,7 @@ let due, fresh = false;
 
 hooks.now = () => {
   const params = route(), name = VIEWS[params.v] ? params.v : 'inbox';
-  const main = $('main'), kind = state.key ? name : 'welcome';
+  const main = $('main'), kind = key ? name : 'welcome';
 
   clearTimeout(due);
   due = null;
@@ -23,9 +24,9 @@ hooks.now = () => {
     main.className = kind;
     main.replaceChildren();
   }
-  (state.key ? VIEWS[name] : welcome)(main, params);
+  (key ? VIEWS[name] : welcome)(main, params);
 
-  const n = state.key ? unread() : 0;
+  const n = state.addresses?.reduce((sum, a) => sum + a.unread, 0);
   fresh &&= document.hidden;
   document.title = `${fresh ? '● ' : ''}${n ? `(${n}) ` : ''}JunkMail`;
   document.querySelector('link[rel=icon]')
@@ -39,7 +40,7 @@ hooks.draw = () => {
 
 const header = name => [
   h('a.brand', { href: '#' }, icon('mail'), 'JunkMail'),
-  state.key && [
+  key && [
     h('nav', { 'aria-label': t('pages') }, Object.keys(VIEWS).map(v => h('a', {
       href: link({ v: v !== 'inbox' && v }), 'aria-current': v === name && 'page',
     }, t(v)))),
@@ -61,7 +62,7 @@ hooks.arrived = ({ id, from, fromName, subject }) => {
         { body: subject, tag: id, icon: 'icon.svg' });
       note.onclick = () => {
         window.focus();
-        go({ m: id });
+        location.hash = link({ m: id });
         note.close();
       };
     } catch {
@@ -76,6 +77,6 @@ document.addEventListener('visibilitychange', hooks.draw);
 setInterval(hooks.draw, 30000);
 
 hooks.now();
-if (state.key) {
-  begin();
+if (key) {
+  begin(key);
 }

@@ -1,38 +1,19 @@
-// What the page knows: the key, the addresses, the list that is shown, the mail
-// that is read, how the link to the server is.  Views read `state`; what changes
-// it ends in hooks.draw().  All that changes mail goes through here, so that it
-// is right at once and put right again if the server refuses.
+// What the page knows: the addresses, the list that is shown, the mail that is
+// read, how the link to the server is.  Views read `state`; what changes it ends
+// in hooks.draw().  All that changes mail goes through here, so that it is right
+// at once and put right again if the server refuses.
 
-import { call, get, useKey } from './api.js';
+import { call, enter, get } from './api.js';
 import { listen } from './events.js';
 
 const PAGE = 100;
-const FLAGS = ['isRead', 'isStarred', 'isDeleted'];
-
-// What the browser keeps for us, or, with a value, shall from now on.  It may
-// refuse: then the key lasts as long as the page.
-export function kept(name, value) {
-  const full = `junkmail.${name}`;
-
-  try {
-    if (value === '') {
-      localStorage.removeItem(full);
-    } else if (value) {
-      localStorage.setItem(full, value);
-    }
-    return localStorage.getItem(full);
-  } catch {
-    return null;
-  }
-}
 
 export const state = {
-  key: kept('key') || '',
-  why: '',                    // there is no key any more
   addresses: null,            // null until they are known
   link: 'waiting',
   filter: null,               // { a: address, f: unread|starred|bin, q }
   items: [], total: 0, done: false, loading: false, error: null,
+  near: '',                   // a mail a little above those that are seen
   mail: null,                 // all of the one that is read
 };
 
@@ -44,7 +25,7 @@ function show(news) {
   hooks.draw();
 }
 
-let stop, turn = 0, newest = '';
+const failed = error => show({ error });
 
 // --- the address bar ---
 
@@ -57,68 +38,31 @@ export const route = () =>
 export const link = params => '#' + new URLSearchParams(
   Object.entries(params).filter(([, value]) => value));
 
-export function go(params) {
-  location.hash = link(params);
-}
-
 // --- the key ---
 
-useKey(state.key);
-
-// Another tab of this browser has signed in or out.
-addEventListener('storage', e => e.key === 'junkmail.key' && location.reload());
-
 export async function signUp() {
-  useKey('');
-  const { data } = await call('POST', '/accounts');
-  useKey(data.key);
-  await call('POST', '/addresses', {}).finally(() => enter(data.key));
+  const { data: { key } } = await call('POST', '/accounts');
+
+  await call('POST', '/addresses', {}, key).finally(() => begin(key));
 }
 
 // With a key that somebody has; throws if it is none.
 export async function signIn(key) {
-  useKey(key);
-  await get('/accounts/me');
+  await get('/accounts/me', key);
+  begin(key);
+}
+
+export function begin(key) {
   enter(key);
-}
-
-function enter(key) {
-  kept('key', key);
-  useKey(state.key = key);
-  begin();
-}
-
-export function signOut(why = '') {
-  stop?.();
-  ['key', 'saved'].forEach(name => kept(name, ''));
-  useKey('');
-  turn++;
-  newest = '';
-  show({ key: '', why, addresses: null, filter: null, items: [], mail: null });
-  go({});
-}
-
-export function begin() {
-  readAddresses().catch(lost);
-  stop = listen({
-    key: state.key, frame,
+  readAddresses().catch(failed);
+  listen({
+    frame,
     link: now => show({ link: now }),
-    poll: () => Promise.all([sync(), readAddresses()]),
-    check: () => get('/accounts/me').catch(e => {
-      lost(e);
-      throw e;
-    }),
+    poll: () => Promise.all([load(), state.near && load(state.near),
+      readAddresses()]),
+    check: () => get('/accounts/me'),
   });
   hooks.draw();
-}
-
-// A key that is gone ends everything, other errors go on.
-export function lost(e) {
-  if (e.status === 401) {
-    signOut('key gone');
-  } else {
-    show({ error: e });
-  }
 }
 
 // Runs `work` once for many calls.
@@ -127,7 +71,7 @@ const due = {};
 function soon(name, work) {
   due[name] ??= setTimeout(() => {
     delete due[name];
-    state.key && work().catch(lost);
+    work().catch(failed);
   }, 1000);
 }
 
@@ -135,22 +79,20 @@ function soon(name, work) {
 
 async function readAddresses() {
   const all = [];
+  let data;
 
-  for (let data; !data || (data.addresses.length && all.length < data.total);) {
+  do {
     ({ data } = await get(`/addresses?limit=100&offset=${all.length}`));
     all.push(...data.addresses);
-  }
+  } while (data.addresses.length && all.length < data.total);
   show({ addresses: all });
 }
 
 export const over = a => a.expiresAt && new Date(a.expiresAt) <= Date.now();
 
-export const unread = () =>
-  (state.addresses || []).reduce((n, a) => n + a.unread, 0);
-
-// POST, PATCH or DELETE of one; resolves to it.
-export async function address(method, fields, id = '') {
-  const { data } = await call(method, `/addresses${id && '/'}${id}`, fields);
+// POST, PATCH or DELETE of one, which is then known.
+export async function address(method, path, fields) {
+  const { data } = await call(method, `/addresses${path}`, fields);
 
   await readAddresses();
   return data;
@@ -158,70 +100,62 @@ export async function address(method, fields, id = '') {
 
 // --- the list ---
 
-const page = ({ a, f, q }, after) => get('/emails' + link({
-  fields: 'summary', limit: PAGE, address_id: a, q, after,
-  [f === 'bin' ? 'is_deleted' : f || 'f']: f && 'true',
-}).replace('#', '?'));
+let newest = '';
 
 export function openList(filter) {
-  turn++;
   Object.assign(state, { filter, items: [], total: 0, done: false,
     loading: false, error: null });
   more();
 }
 
-// The next page.
+// The next page or, if there is none and yet something failed, the first again.
 export async function more() {
-  const mine = turn;
+  const { filter, loading, done, items } = state;
+  const unless = news => filter === state.filter && show(news);
 
-  if (state.loading || state.done || !state.filter) {
-    return;
+  if (!loading) {
+    show({ loading: true, error: null });
+    await load(done ? '' : items.at(-1)?.id).catch(error => unless({ error }));
+    unless({ loading: false });
   }
-  show({ loading: true, error: null });
-  try {
-    const { data, total } = await page(state.filter, state.items.at(-1)?.id);
-    if (mine === turn) {
-      const known = new Set(state.items.map(i => i.id));
-      state.items.push(...data.filter(i => !known.has(i.id)));
-      Object.assign(state, { total, done: data.length < PAGE });
-      seen(data);
-    }
-  } catch (e) {
-    mine === turn && lost(e);
-  }
-  mine === turn && show({ loading: false });
 }
 
-// The first page again.  What lies behind it stays, unless it is `all` in doubt
-// or more has come than this page holds.
-async function sync(all) {
-  const mine = turn, before = newest, top = state.items[0]?.id;
+// Reads the first page, or the one after a mail.  What the list has of the same
+// time gives way; what lies behind stays, unless more has come than a page holds.
+async function load(after = '') {
+  const { filter } = state;
 
-  if (!state.filter) {
+  if (!filter) {
     return;
   }
-  const { data, total } = await page(state.filter);
-  if (mine !== turn) {
+  const { a, f, q } = filter;
+  const { data, total } = await get('/emails' + link({
+    fields: 'summary', limit: PAGE, address_id: a, q, after,
+    [f === 'bin' ? 'is_deleted' : f || 'f']: f && 'true',
+  }).replace('#', '?'));
+  if (filter !== state.filter) {
     return;
   }
+
   // Ids sort by time.
-  const last = data.length === PAGE && !all && data.at(-1).id;
-  const behind = last && last <= top ? state.items.filter(i => i.id < last) : [];
-  show({ items: [...data, ...behind], total, error: null,
-    done: behind.length ? state.done : data.length < PAGE });
-  seen(data);
-  if (before) {
-    data.filter(i => i.id > before && !i.isRead && !i.isDeleted)
-      .reverse().forEach(i => hooks.arrived(i));
+  const { items, done } = state;
+  const last = data.length === PAGE ? data.at(-1).id : '';
+  const behind = last <= items[0]?.id ? items.filter(i => i.id < last) : [];
+  show({
+    items: [...items.filter(i => after && i.id >= after), ...data, ...behind],
+    done: behind.length ? done : !last,
+    total, error: null,
+  });
+  if (newest) {
+    data.filter(i => i.id > newest && !i.isRead && !i.isDeleted)
+      .reverse().forEach(hooks.arrived);
   }
+  seen(data[0]?.id);
 }
-
-// After an error.
-export const retry = () => state.done ? sync(true).catch(lost) : more();
 
 // In an empty box whatever comes is new.
-function seen(items) {
-  newest = items.reduce((a, { id }) => id > a ? id : a, newest || '0');
+function seen(id = '0') {
+  newest = id > newest ? id : newest;
 }
 
 // --- events ---
@@ -233,8 +167,8 @@ function fits(item) {
     && (f !== 'starred' || item.isStarred) && (f !== 'unread' || !item.isRead);
 }
 
-function frame({ type, data = {} }) {
-  const ids = data.ids || [data.id];
+function frame({ type, data: { ids, ...data } = {} }) {
+  const some = ids || [data.id];
 
   switch (type) {
   case 'pong':
@@ -242,16 +176,16 @@ function frame({ type, data = {} }) {
 
   case 'hello':
     // what came between the first page and this
-    sync().catch(() => {});
-    return;
+    load().catch(failed);
+    break;
 
   case 'reset':
-    soon('all', () => sync(true));
+    openList({ ...state.filter });
     break;
 
   case 'email.received':
     if (state.filter?.q) {
-      soon('list', sync);
+      soon('list', load);
     } else if (state.filter && fits(data)
       && !state.items.some(i => i.id === data.id))
     {
@@ -260,17 +194,17 @@ function frame({ type, data = {} }) {
       state.total++;
     }
     if (data.id > newest) {
-      seen([data]);
+      seen(data.id);
       hooks.arrived(data);
     }
     break;
 
   case 'email.updated':
-    flag(ids, data);
+    flag(some, data);
     break;
 
   case 'email.deleted':
-    drop(ids);
+    drop(some);
   }
 
   soon('addresses', readAddresses);
@@ -291,24 +225,21 @@ function flag(ids, flags) {
   const found = state.items.filter(i => some.has(i.id));
 
   for (const item of [...found, state.mail]) {
-    for (const name of FLAGS.filter(n => n in flags && some.has(item?.id))) {
-      item[name] = flags[name];
-    }
+    some.has(item?.id) && Object.assign(item, flags);
   }
   drop(found.filter(i => i.isDeleted !== (state.filter?.f === 'bin'))
     .map(i => i.id));
   if (found.length < ids.length) {
-    soon('list', sync);
+    soon('list', load);
   }
-  hooks.draw();
 }
 
 // --- changing mail ---
 
 // Changes the list at once, then does `work` with a hundred at a time.  If that
-// fails all is read again or, if that fails too, as it was before.
+// fails all is as it was, and read again in case a part of it was done.
 async function each(ids, atOnce, work) {
-  const mine = turn, { mail, total } = state, was = { ...mail };
+  const { filter, mail, total } = state, was = { ...mail };
   const items = state.items.map(i => ({ ...i }));
 
   atOnce();
@@ -319,9 +250,9 @@ async function each(ids, atOnce, work) {
     }
     soon('addresses', readAddresses);
   } catch (e) {
-    FLAGS.forEach(name => mail && (mail[name] = was[name]));
-    sync(true).catch(() =>
-      mine === turn && Object.assign(state, { items, total })).then(hooks.draw);
+    Object.assign(mail ?? {}, was);
+    filter === state.filter && show({ items, total });
+    load().catch(() => {});
     throw e;
   }
 }

@@ -41,7 +41,6 @@ export default {
   end: 'Ende des Kontos',
   'end text': 'Entfernt alle Adressen, Nachrichten und Schlüssel sofort.',
   'end?': 'Das lässt sich nicht rückgängig machen.',
-  ended: 'Das Konto ist gelöscht.',
   error: 'Das hat nicht geklappt: {text}. Versuche es noch einmal.',
   'error ADDRESS_HELD': 'Diese Adresse gehört zur Domain. Frag den Betreiber dieses Servers.',
   'error ALIAS_TAKEN': 'Dieser Name ist vergeben. Wähle einen anderen.',
@@ -74,7 +73,6 @@ export default {
   inbox: 'Eingang',
   key: 'Schlüssel',
   'key form': 'jm_live_ und 71 Buchstaben und Ziffern',
-  'key gone': 'Dein Schlüssel gilt nicht mehr: Er ist abgelaufen, oder er oder das Konto wurde gelöscht. Mach ein neues Postfach oder nimm einen anderen Schlüssel.',
   'key name': 'Wofür ist er?',
   keys: 'Schlüssel',
   'keys text': 'Für andere Geräte und Programme. Jeder lässt sich einzeln widerrufen.',
@@ -169,4 +167,6 @@ export default {
   'warning link-mismatch': 'Ein Link zeigt eine andere Adresse, als er führt: {host}.',
   'warning read-receipt': 'Der Absender bittet um eine Lesebestätigung. Es wird keine gesendet.',
   'warning unparsed': 'Diese Nachricht ließ sich nicht lesen. Ihr Quelltext ist vollständig.',
+  'why ended': 'Das Konto ist gelöscht.',
+  'why gone': 'Dein Schlüssel gilt nicht mehr: Er ist abgelaufen, oder er oder das Konto wurde gelöscht. Mach ein neues Postfach oder nimm einen anderen Schlüssel.',
 };

@@ -41,7 +41,6 @@ export default {
   end: 'End of the account',
   'end text': 'Removes every address, message and key at once.',
   'end?': 'This cannot be undone.',
-  ended: 'The account is deleted.',
   error: 'That did not work: {text}. Please try again.',
   'error ADDRESS_HELD': 'This address belongs to the domain. Ask the operator of this server.',
   'error ALIAS_TAKEN': 'This name is taken. Choose another one.',
@@ -74,7 +73,6 @@ export default {
   inbox: 'Inbox',
   key: 'Key',
   'key form': 'jm_live_ and 71 letters and digits',
-  'key gone': 'Your key no longer works: it has ended, or it or the account was deleted. Make a new mailbox or sign in with another key.',
   'key name': 'What is it for?',
   keys: 'Keys',
   'keys text': 'For other devices and programs. Each can be revoked by itself.',
@@ -169,4 +167,6 @@ export default {
   'warning link-mismatch': 'A link shows another address than it leads to: {host}.',
   'warning read-receipt': 'The sender asks for a receipt. None is sent.',
   'warning unparsed': 'This message could not be read. Its source is complete.',
+  'why ended': 'The account is deleted.',
+  'why gone': 'Your key no longer works: it has ended, or it or the account was deleted. Make a new mailbox or sign in with another key.',
 };

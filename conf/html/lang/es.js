@@ -41,7 +41,6 @@ export default {
   end: 'Fin de la cuenta',
   'end text': 'Elimina enseguida todas las direcciones, mensajes y claves.',
   'end?': 'No se puede deshacer.',
-  ended: 'La cuenta está eliminada.',
   error: 'No ha funcionado: {text}. Inténtalo de nuevo.',
   'error ADDRESS_HELD': 'Esta dirección pertenece al dominio. Pregunta al operador de este servidor.',
   'error ALIAS_TAKEN': 'Este nombre está ocupado. Elige otro.',
@@ -74,7 +73,6 @@ export default {
   inbox: 'Entrada',
   key: 'Clave',
   'key form': 'jm_live_ y 71 letras y cifras',
-  'key gone': 'Tu clave ya no funciona: ha caducado, o ella o la cuenta se eliminó. Crea un buzón o entra con otra clave.',
   'key name': '¿Para qué es?',
   keys: 'Claves',
   'keys text': 'Para otros dispositivos y programas. Cada una se puede revocar por separado.',
@@ -169,4 +167,6 @@ export default {
   'warning link-mismatch': 'Un enlace muestra otra dirección que aquella a la que lleva: {host}.',
   'warning read-receipt': 'El remitente pide un acuse de lectura. No se envía ninguno.',
   'warning unparsed': 'Este mensaje no se pudo analizar. Su fuente está completa.',
+  'why ended': 'La cuenta está eliminada.',
+  'why gone': 'Tu clave ya no funciona: ha caducado, o ella o la cuenta se eliminó. Crea un buzón o entra con otra clave.',
 };

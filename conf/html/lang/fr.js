@@ -41,7 +41,6 @@ export default {
   end: 'Fin du compte',
   'end text': 'Supprime aussitôt toutes les adresses, tous les messages et toutes les clés.',
   'end?': 'C’est irréversible.',
-  ended: 'Le compte est supprimé.',
   error: 'Cela n’a pas marché : {text}. Veuillez réessayer.',
   'error ADDRESS_HELD': 'Cette adresse appartient au domaine. Adressez-vous à l’opérateur de ce serveur.',
   'error ALIAS_TAKEN': 'Ce nom est pris. Choisissez-en un autre.',
@@ -74,7 +73,6 @@ export default {
   inbox: 'Réception',
   key: 'Clé',
   'key form': 'jm_live_ et 71 lettres et chiffres',
-  'key gone': 'Votre clé ne marche plus : elle a expiré, ou elle ou le compte a été supprimé. Créez une boîte ou prenez une autre clé.',
   'key name': 'À quoi sert-elle ?',
   keys: 'Clés',
   'keys text': 'Pour d’autres appareils et programmes. Chacune peut être révoquée seule.',
@@ -169,4 +167,6 @@ export default {
   'warning link-mismatch': 'Un lien montre une autre adresse que celle où il mène : {host}.',
   'warning read-receipt': 'L’expéditeur demande un accusé de lecture. Aucun n’est envoyé.',
   'warning unparsed': 'Ce message n’a pas pu être analysé. Sa source est complète.',
+  'why ended': 'Le compte est supprimé.',
+  'why gone': 'Votre clé ne marche plus : elle a expiré, ou elle ou le compte a été supprimé. Créez une boîte ou prenez une autre clé.',
 };
