@@ -16,15 +16,14 @@ export const welcome = (main, { why }) => fill(main, h('div.hero',
   why && h('p.note', { role: 'alert' }, known(`why ${why}`)),
   h('h1', t('claim')),
   h('p.lead', t('claim more')),
-  form(signUp, h('button.primary.big', t('make mailbox'))),
+  form(signUp, t('make mailbox')),
   h('ul.claims', [1, 2, 3].map(n => h('li', t(`claim ${n}`)))),
   h('details', h('summary', t('have key')),
-    form(({ key }) => signIn(key.value.trim()),
+    form(({ key }) => signIn(key.value.trim()), t('sign in'),
       field(t('key'), h('input', { name: 'key', autocomplete: 'off',
         required: true, spellcheck: 'false', autocapitalize: 'off',
         pattern: '\\s*jm_live_\\w{71}\\s*', placeholder: 'jm_live_…',
-        title: t('key form') })),
-      h('button.primary', t('sign in'))))));
+        title: t('key form') }))))));
 
 // --- keys ---
 
@@ -51,14 +50,13 @@ const oneKey = key => h('li.row', { 'data-id': key.id },
       await (key.current ? forget() : read());
     }), 'quiet danger'));
 
-const newKey = () => form(make,
+const newKey = () => form(make, t('make key'),
   field(t('key name'), h('input', { name: 'name', required: true,
     maxlength: 100, autocomplete: 'off' })),
   field(t('life'), spans([0, 3600, 86400, 2592000, 31536000], 0)),
   h('fieldset', h('legend', t('scopes')), SCOPES.map((value, i) =>
     h('label.check', h('input', { type: 'checkbox', name: 'scope', value,
-      checked: i === 0 }), t(`scope ${value}`)))),
-  h('button.primary', t('make key')));
+      checked: i === 0 }), t(`scope ${value}`)))));
 
 async function make({ name, span, scope }) {
   const scopes = [...scope].filter(box => box.checked).map(box => box.value);
@@ -112,7 +110,7 @@ function usage({ addresses, emails, bytes: size, quota, createdAt }) {
   const row = (name, n, max, words = x => x) => h('label',
     h('span', `${t(name)}: ${max ? t('used', { used: words(n), of: words(max) })
       : words(n)}`),
-    max > 0 && h('meter', { min: 0, max, high: max * 0.9, value: n }));
+    max > 0 && h('meter', { max, high: max * 0.9, value: n }));
 
   return [row('addresses', addresses, quota.addresses),
     row('messages', emails, quota.emails),

@@ -41,14 +41,13 @@ export function addresses(main) {
   }
 
   fill(main, h('h1', t('addresses')),
-    h('section.box', h('h2', t('new address')), form(make,
+    h('section.box', h('h2', t('new address')), form(make, t('make address'),
       field(t('name'), h('input', { name: 'alias', maxlength: 100,
         autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
         placeholder: t('random') })),
       field(t('domain'), select({ name: 'domain' },
         domains.map(d => [d, `@${d}`]))),
-      field(t('life'), spans()),
-      h('button.primary', t('make address')))),
+      field(t('life'), spans()))),
     h('ul.cards', state.addresses?.map(one), !state.addresses?.length
       && h('li.empty', t(state.addresses ? 'no address' : 'loading'))));
 }

@@ -155,7 +155,7 @@ export function save(blob, name) {
 
 // `work` gets the fields by their names, once at a time, however often one presses
 // Enter.  Nothing is sent: the policy of this page forbids it.
-export const form = (work, ...content) => h('form.line', {
+export const form = (work, label, ...content) => h('form.line', {
   async onsubmit(e) {
     const { target } = e;
 
@@ -166,30 +166,26 @@ export const form = (work, ...content) => h('form.line', {
       target.busy = false;
     }
   },
-}, content);
+}, content, h('button.primary', label));
 
 // A modal dialog; resolves to whether its main button closed it.
-export const dialog = (title, content, label, kind = 'primary') =>
-  new Promise(resolve => {
-    const box = h('dialog', {
-      'aria-labelledby': 'dialog-title',
-      onclose() {
-        box.remove();
-        resolve(box.returnValue);
-      },
-    }, h('h2', { id: 'dialog-title' }, title), content,
+export async function dialog(title, content, label, kind = 'primary') {
+  const box = h('dialog', { 'aria-label': title }, h('h2', title), content,
     h('form.line', { method: 'dialog' }, label && h('button', t('cancel')),
       h('button', { class: kind, value: 'yes' }, label || t('done'))));
 
-    document.body.append(box);
-    box.showModal();
+  document.body.append(box);
+  box.showModal();
+  await new Promise(done => {
+    box.onclose = done;
   });
+  box.remove();
+  return box.returnValue;
+}
 
-// Asks, and only then does it.
 export const confirm = async (title, text, work) =>
   await dialog(title, h('p', text), title, 'danger') && work();
 
-// A label around a field.
 export const field = (label, input) => h('label.field', h('span', label), input);
 
 export const select = (props, options) => h('select', props,

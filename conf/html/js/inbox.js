@@ -53,9 +53,7 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
 
 // The list with the mail or filter that is said.
 export const here = change => link({ ...state.filter, ...change });
-const visit = change => {
-  location.hash = here(change);
-};
+const visit = change => location.assign(here(change));
 const at = id => state.items.findIndex(i => i.id === id);
 
 // --- the address and the tools ---
@@ -119,11 +117,9 @@ function bulk() {
       turn('isStarred', 'star', 'star', 'unstar'),
       removers(ids, f === 'bin'),
     ] : h('nav.filters', { 'aria-label': t('filters') },
-      ['all', 'unread', 'starred', 'bin'].map(name => {
-        const value = name === 'all' ? '' : name;
-        return h('a', { href: here({ f: value }),
-          'aria-current': f === value && 'true' }, t(name));
-      })));
+      ['', 'unread', 'starred', 'bin'].map(name => h('a', {
+        href: here({ f: name }), 'aria-current': f === name && 'true',
+      }, t(name || 'all')))));
 }
 
 // --- deleting ---
@@ -148,7 +144,6 @@ function leave(ids, done) {
   const next = state.items.find(i => i.id < ids[0]) || state.items.at(-1);
 
   current = next?.id;
-  ids.forEach(id => chosen.delete(id));
   if (ids.includes(route().m)) {
     visit();
   }
@@ -233,9 +228,8 @@ function row(item, i, m) {
   const { id, isRead, trackersRemoved } = item;
   const subject = item.subject || t('no subject');
   const tabindex = id === current ? 0 : -1;
-  const mark = (sign, text, kind, n) => h('span', { class: kind, title: text },
-    icon(sign), n > 0 && h('span', { 'aria-hidden': 'true' }, n),
-    h('span.hidden', text));
+  const mark = (sign, title, kind, n) =>
+    h('span', { class: kind, title, role: 'img' }, icon(sign), n);
 
   return h('li', { 'data-id': id, class: !isRead && 'unread', style: `--i: ${i}`,
     'aria-posinset': i + 1, 'aria-setsize': state.total },

@@ -204,17 +204,9 @@ function details({ headers, authentication, removed, links, from, fromName, size
     h('dl', counts(facts).map(([name, value]) =>
       [h('dt', t(`head ${name}`)), h('dd', value)])),
     links.length > 0 && h('h3', t('links', { n: links.length })),
-    h('ul.links', links.map(({ href, text: label }) => h('li', 
+    // of mailto: and the like the address itself
+    h('ul.links', links.map(({ href, text: label }) => h('li',
       h('a', /^(https?|mailto):/i.test(href) ? { href, target: '_blank',
-        rel: 'noopener noreferrer' } : {}, h('strong', host(href))),
-      ' ', label))));
-}
-
-// Of mailto: and the like the address itself.
-function host(href) {
-  try {
-    return new URL(href).host || href;
-  } catch {
-    return href;
-  }
+        rel: 'noopener noreferrer' } : {},
+      h('strong', URL.parse(href)?.host || href)), ' ', label))));
 }

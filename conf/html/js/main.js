@@ -29,8 +29,7 @@ hooks.now = () => {
   const n = state.addresses?.reduce((sum, a) => sum + a.unread, 0);
   fresh &&= document.hidden;
   document.title = `${fresh ? '● ' : ''}${n ? `(${n}) ` : ''}JunkMail`;
-  document.querySelector('link[rel=icon]')
-    .setAttribute('href', n ? 'icon-new.svg' : 'icon.svg');
+  $('icon').href = n ? 'icon-new.svg' : 'icon.svg';
 };
 
 // Many events make one picture.
