@@ -17,7 +17,10 @@
 
 
 #define NGX_JUNKMAIL_WEBSOCKET_MESSAGE 4096 /* bytes a client may say */
-#define NGX_JUNKMAIL_WEBSOCKET_RATE    10   /* frames a second */
+
+/* In a second: messages, pings and pongs; frames that messages are cut into */
+#define NGX_JUNKMAIL_WEBSOCKET_RATE      10
+#define NGX_JUNKMAIL_WEBSOCKET_FRAGMENTS 1000
 
 /* The one message a client may send, and where white space may stand in it. */
 #define NGX_JUNKMAIL_WEBSOCKET_PING     "{\"type\":\"ping\"}"
@@ -30,8 +33,9 @@
 typedef struct {
     ngx_junkmail_peer_t peer;
     jm_ws_t             parser;
-    uint32_t            second; /* of which `frames` counts */
-    uint8_t             frames;
+    uint32_t            second; /* of which the next two count */
+    uint16_t            said;
+    uint16_t            fragments;
     uint8_t             match; /* of the text message so far */
 } ngx_junkmail_websocket_t;
 
@@ -46,7 +50,8 @@ static void ngx_junkmail_websocket_control(ngx_junkmail_websocket_t *s,
 static void ngx_junkmail_websocket_data(ngx_junkmail_websocket_t *s,
                                         jm_ws_frame_t            *f);
 static uint8_t   ngx_junkmail_websocket_match(uint8_t match, jm_str_t text);
-static ngx_int_t ngx_junkmail_websocket_rate(ngx_junkmail_websocket_t *s);
+static ngx_int_t ngx_junkmail_websocket_rate(ngx_junkmail_websocket_t *s,
+                                             uint16_t *count, ngx_uint_t most);
 
 static void      ngx_junkmail_websocket_reply(ngx_junkmail_websocket_t *s,
                                               ngx_uint_t opcode, ngx_str_t *text);
@@ -210,8 +215,9 @@ ngx_junkmail_websocket_control(ngx_junkmail_websocket_t *s, jm_ws_frame_t *f)
 {
     ngx_str_t payload;
 
-    if (ngx_junkmail_websocket_rate(s) != NGX_OK || f->opcode != JM_WS_PING
-        || s->peer.closing)
+    if (ngx_junkmail_websocket_rate(s, &s->said, NGX_JUNKMAIL_WEBSOCKET_RATE)
+            != NGX_OK
+        || f->opcode != JM_WS_PING || s->peer.closing)
     {
         return;
     }
@@ -242,6 +248,14 @@ ngx_junkmail_websocket_data(ngx_junkmail_websocket_t *s, jm_ws_frame_t *f)
 
     s->match = ngx_junkmail_websocket_match(s->match, f->payload);
 
+    if (f->whole
+        && ngx_junkmail_websocket_rate(s, &s->fragments,
+                                       NGX_JUNKMAIL_WEBSOCKET_FRAGMENTS)
+               != NGX_OK)
+    {
+        return;
+    }
+
     if (!f->end) {
         return;
     }
@@ -254,7 +268,9 @@ ngx_junkmail_websocket_data(ngx_junkmail_websocket_t *s, jm_ws_frame_t *f)
         return;
     }
 
-    if (ngx_junkmail_websocket_rate(s) != NGX_OK) {
+    if (ngx_junkmail_websocket_rate(s, &s->said, NGX_JUNKMAIL_WEBSOCKET_RATE)
+        != NGX_OK)
+    {
         return;
     }
 
@@ -300,15 +316,21 @@ ngx_junkmail_websocket_match(uint8_t match, jm_str_t text)
 
 
 static ngx_int_t
-ngx_junkmail_websocket_rate(ngx_junkmail_websocket_t *s)
+ngx_junkmail_websocket_rate(ngx_junkmail_websocket_t *s, uint16_t *count,
+                            ngx_uint_t most)
 {
-    if (s->second != (uint32_t) ngx_time()) {
-        s->second = (uint32_t) ngx_time();
-        s->frames = 0;
+    uint32_t second;
+
+    second = (uint32_t) (ngx_current_msec / 1000);
+
+    if (s->second != second) {
+        s->second = second;
+        s->said = 0;
+        s->fragments = 0;
     }
 
-    if (s->frames < NGX_JUNKMAIL_WEBSOCKET_RATE) {
-        s->frames++;
+    if (*count < most) {
+        (*count)++;
         return NGX_OK;
     }
 

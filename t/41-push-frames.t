@@ -103,10 +103,24 @@ for my $case (@cases) {
 
 # --- floods ----------------------------------------------------------------
 
+my $begun = frame(0x01, '{');
+for (['pings', '', 0x89, '', qr/(pong\(\) ){10,20}/],
+     ['pongs', '', 0x8a, ''],
+     ['empty fragments', $begun, 0x00, ''],
+     ['fragments of an octet', $begun, 0x00, ' '],
+     ['empty fragments, which are the first and the last', '', 0x81, '']) {
+    my ($what, $first, $octet, $payload, $answer) = @$_;
+    my $ws = connection();
+    $ws->raw($first . frame($octet, $payload) x 4000);
+    $answer //= qr//;
+    like answers($ws), qr/^${answer}close\(1008\) eof$/,
+        "thousands of $what: 1008";
+    $ws->close;
+}
+
 my $ws = connection();
-$ws->raw(frame(0x89, '') x 10_000);
-like answers($ws), qr/^(pong\(\) ){10,20}close\(1008\) eof$/,
-    'ten thousand pings: 1008';
+$ws->raw($begun . frame(0x00, ' ') x 50 . frame(0x80, '"type":"ping"}'));
+is answers($ws, 1), $PONG, 'fifty fragments are a message';
 $ws->close;
 
 # --- the client goes without a word ----------------------------------------

@@ -230,6 +230,7 @@ jm_ws_data(jm_ws_t *ws, jm_str_t *in, jm_ws_frame_t *out)
 
     if (ws->left == 0) {
         ws->payload = 0;
+        out->whole = 1;
         out->end = ws->fin;
     }
 

@@ -74,6 +74,7 @@ typedef struct {
     unsigned opcode;  /* DATA: the message's; CONTROL: the frame's */
     unsigned code;    /* CLOSED: the peer's, JM_WS_NO_CODE when it gave none.
                          FAILED: the one to close with */
+    unsigned whole;   /* DATA: this piece ends the frame */
     unsigned end;     /* DATA: this piece ends the message */
 } jm_ws_frame_t;
 

@@ -52,6 +52,12 @@ check_event(reader_t *r, jm_ws_event_t event, const jm_ws_frame_t *f)
 
         mix(r, f->payload.data, f->payload.len);
 
+        CHECK(f->whole || !f->end);
+
+        if (f->whole) {
+            mix(r, &mark, 1);
+        }
+
         if (f->end) {
             mix(r, &mark, 1);
             r->message = 0;
