@@ -64,7 +64,7 @@ ngx_junkmail_peer_start(ngx_junkmail_peer_t *p, ngx_http_request_t *r,
 
     c = r->connection;
 
-    p->started = ngx_time();
+    p->started = ngx_current_msec;
     p->code = JM_WS_ABNORMAL;
 
     if (ngx_junkmail_peer_tune(r) != NGX_OK
@@ -499,10 +499,11 @@ ngx_junkmail_peer_finish(ngx_junkmail_peer_t *p)
     c = p->sub.out.connection;
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                  "%s closed with %ui after %T s, "
+                  "%s closed with %ui after %M s, "
                   "%O bytes received, %O sent",
-                  p->ops->name, (ngx_uint_t) p->code, ngx_time() - p->started,
-                  p->received, c->sent);
+                  p->ops->name, (ngx_uint_t) p->code,
+                  (ngx_current_msec - p->started) / 1000, p->received,
+                  c->sent);
 
     ngx_junkmail_subscriber_end(&p->sub);
     ngx_free(p);

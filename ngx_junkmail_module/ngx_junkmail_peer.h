@@ -36,7 +36,7 @@ struct ngx_junkmail_peer_s {
     ngx_junkmail_subscriber_t      sub;
     const ngx_junkmail_peer_ops_t *ops;
     off_t                          received;
-    time_t                         started;
+    ngx_msec_t                     started;
     uint16_t                       code;         /* with which it is closed */
     unsigned                       knocked : 1;  /* it owes a sign of life */
     unsigned                       draining : 1; /* the worker leaves */
