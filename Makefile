@@ -37,6 +37,8 @@ FUZZERS  := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$(BUILD)/fuzz/replay_%)
 MODULE_SRCS := $(wildcard ngx_junkmail_module/*.[ch] backend/common/*.[ch])
 MODULE   := $(BUILD)/ngx_junkmail_module.so
+STORE    := model define record account key address domain deliver read flags \
+            remove log due reclean
 C_FILES  := $(wildcard backend/*.[ch] backend/common/*.[ch] \
             ngx_junkmail_module/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] \
             t/bench/*.c t/bench/push/*.c)
@@ -49,9 +51,9 @@ FUZZ_SECONDS ?= 300
 
 all: build
 
-build: $(MODULE) $(BUILD)/junkmaild
+build: $(MODULE) $(BUILD)/junkmaild $(BUILD)/junkmail.lua
 
-units: $(UNITS) $(BUILD)/unit/clean_html
+units: $(UNITS) $(BUILD)/unit/clean_html $(BUILD)/junkmail.lua
 
 replays: $(REPLAYS)
 
@@ -71,6 +73,12 @@ $(BUILD)/libjunkmaild.a: $(LIB_OBJS)
 
 $(BUILD)/junkmaild: $(BUILD)/backend/main.o $(BUILD)/libjunkmaild.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# In this order: each file uses what those before it define.
+$(BUILD)/junkmail.lua: $(STORE:%=backend/store/%.lua)
+	cat $^ >$@
+
+$(BUILD)/t/unit/test_store.o: CPPFLAGS += -DJM_LIBRARY_FILE='"$(BUILD)/junkmail.lua"'
 
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/libjunkmaild.a
 	@mkdir -p $(@D)
@@ -152,6 +160,8 @@ install: build
 	install -D -m 0644 $(MODULE) \
 	    $(DESTDIR)/usr/lib/nginx/modules/ngx_junkmail_module.so
 	install -D -m 0755 $(BUILD)/junkmaild $(DESTDIR)$(PREFIX)/sbin/junkmaild
+	install -D -m 0644 $(BUILD)/junkmail.lua \
+	    $(DESTDIR)$(PREFIX)/share/junkmail/junkmail.lua
 	conf/junkmail-install '$(DESTDIR)' '$(PREFIX)' '$(DOMAIN)'
 
 # What `make install` has put there; configuration and mail stay.

@@ -1,7 +1,8 @@
 /*
  * Accounts and their keys on the operator's command line.  Called by admin.c;
- * what the functions do is told in junkmail.lua.  The store answers in the
- * API's JSON: with --json it is printed as it is, for people field by field.
+ * what the functions do is told in store/account.lua and store/key.lua.  The
+ * store answers in the API's JSON: with --json it is printed as it is, for
+ * people field by field.
  */
 
 #define _GNU_SOURCE /* mkostemp */

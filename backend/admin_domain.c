@@ -1,7 +1,7 @@
 /*
  * Domains on the operator's command line: where mail for postmaster@ and
  * abuse@ goes, and what becomes of mail for an address that does not exist.
- * Called by admin.c; what a domain's record holds is told in junkmail.lua.
+ * Called by admin.c; what a domain's record holds is told in store/model.lua.
  *
  * A change goes in this order, so that whatever cuts it short leaves a domain
  * whose mail has a place, and the same command completes it: the accounts get

@@ -4,7 +4,7 @@
  * that were never confirmed, frees routes, and takes deleted accounts apart.
  *
  * What is to be done for an address is jm_address_due's decision
- * (store/junkmail.lua); here it is carried out in steps of which each is
+ * (store/due.lua); here it is carried out in steps of which each is
  * atomic and can be repeated, so that the process may end between any two: an
  * entry leaves jm:expire:<shard> only after its last step, and only if nobody
  * has asked for something else meanwhile.

@@ -5,7 +5,7 @@
  * work stands is on a board that both see.
  *
  * Accounts are found in the expiry queue, where each of them stands
- * (jm:expire, store/junkmail.lua); their mail is looked at in slices.
+ * (jm:expire, store/model.lua); their mail is looked at in slices.
  */
 
 #define _GNU_SOURCE /* MAP_ANONYMOUS */

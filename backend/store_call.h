@@ -1,7 +1,7 @@
 /*
  * The store for those who need more of it than store.h has: one command and
  * its reply.  Used by reaper.c and admin.c, so that hiredis stays inside of
- * store.c; what the functions called mean stands in store/junkmail.lua.
+ * store.c; what the functions called mean stands in store/.
  */
 
 #ifndef JM_STORE_CALL_H

@@ -1,8 +1,8 @@
 /*
  * A delivery as one pipeline: values that are too large for one command are
  * written first, in pieces and with a TTL, under the keys they are to have;
- * then jm_email_deliver (junkmail.lua) finds them complete, lifts the TTL and
- * links them.  Every reply of the pipeline is read before anything is said
+ * then jm_email_deliver (store/deliver.lua) finds them complete, lifts the TTL
+ * and links them.  Every reply of the pipeline is read before anything is said
  * about it.  Called by delivery.c; by reclean.c, which puts what it has made
  * anew in the place of what is stored.
  */
@@ -375,7 +375,7 @@ jm_store_args_free(jm_store_args_t *args)
 
 
 /* The arguments in the order that jm_email_deliver and jm_email_reclean
- * (junkmail.lua) take. */
+ * (store/deliver.lua) take. */
 static void
 jm_store_args_fill(jm_store_args_t *args, const jm_delivery_t *d,
                    const char *key)

@@ -31,7 +31,7 @@ static void ngx_junkmail_key_deleted(ngx_http_request_t      *r,
                                      redisReply              *reply);
 
 
-/* API.md, "Scopes"; SCOPES in junkmail.lua. */
+/* API.md, "Scopes"; SCOPES in backend/store/model.lua. */
 
 static const char *ngx_junkmail_scopes[NGX_JUNKMAIL_API_KEY_SCOPES] = {
     "emails:read",    "emails:write",    "analytics:read",    "domains:read",

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The function library (backend/store/junkmail.lua) against a real Redis:
+# The function library (backend/store/*.lua) against a real Redis:
 # what each function does, and that none of them writes anything when its call
 # is malformed or one of its keys is of another type.
 

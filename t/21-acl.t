@@ -172,7 +172,7 @@ my %work = (
         ['PING'],
         ['FCALL_RO', 'jm_health', 0],
         ['FUNCTION', 'LIST', 'LIBRARYNAME', 'junkmail_1', 'WITHCODE'],
-        sub { ['FUNCTION', 'LOAD', 'REPLACE', code()] },
+        sub { ['FUNCTION', 'LOAD', 'REPLACE', JunkMail::Redis::library()] },
     ],
     admin => [
         ['PING'],
@@ -252,12 +252,6 @@ my %forbidden = (
         ['SUBSCRIBE', "$K:wake"],
     ],
 );
-
-sub code {
-    open my $fh, '<:raw', "$FindBin::Bin/../backend/store/junkmail.lua" or die;
-    local $/;
-    return <$fh>;
-}
 
 # The user's rights, a list of words.
 sub rules_of {

@@ -50,8 +50,7 @@ for my $name (sort keys %row) {
 # Every file of the sources is in the tour, or covered by the line of its
 # header's source.
 for my $file (glob('ngx_junkmail_module/*.c backend/*.c backend/common/*.c'),
-              'backend/store/junkmail.lua',
-              glob('conf/html/*.* conf/html/*/*.js'))
+              glob('backend/store/*.lua'), glob('conf/html/*.* conf/html/*/*.js'))
 {
     my $name = $file =~ s{^conf/html/}{}r;
     $name = (split m{/}, $file)[-1] if $name eq $file;

@@ -1,6 +1,6 @@
 /*
  * Where a recipient's mail goes, decided from the two answers of Redis: its
- * route, and what its domain says of it (jm_domain_route of junkmail.lua).
+ * route, and what its domain says of it (jm_domain_route of store/domain.lua).
  * Once for the edge, which asks at RCPT, and for junkmaild, which asks again
  * when it delivers.
  */

@@ -1,7 +1,6 @@
 /*
  * Names that the store's callers share: Redis keys, limits of the data model.
- * What a key holds is told in backend/store/junkmail.lua, the data model's
- * home.
+ * What a key holds is told in backend/store/model.lua, the data model's home.
  */
 
 #ifndef JM_SCHEMA_H

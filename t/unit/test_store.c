@@ -152,7 +152,7 @@ read_library(void)
     jm_str_t      code;
     static u_char text[1 << 20];
 
-    file = fopen("backend/store/junkmail.lua", "r");
+    file = fopen(JM_LIBRARY_FILE, "r");
     assert_non_null(file);
     code.data = text;
     code.len = fread(text, 1, sizeof(text), file);

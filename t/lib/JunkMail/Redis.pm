@@ -24,7 +24,8 @@ use Time::HiRes qw(sleep time);
 
 our @USERS = qw(edge backend loader admin);
 
-my $top = abs_path(dirname(__FILE__) . '/../../..');
+my $top     = abs_path(dirname(__FILE__) . '/../../..');
+my $library = "$top/" . ($ENV{JM_BUILD} || 'build') . '/junkmail.lua';
 
 # dir      => directory for everything of this server (made if missing)
 # load     => 0: without the function library
@@ -82,21 +83,25 @@ sub start {
     return $self;
 }
 
-# FUNCTION LOAD REPLACE of `code` (default: backend/store/junkmail.lua).
+# FUNCTION LOAD REPLACE of `code` (default: backend/store/*.lua).
 sub load {
     my ($self, $code) = @_;
 
     if (!defined $code) {
-        open my $fh, '<:raw', "$top/backend/store/junkmail.lua"
-            or die "junkmail.lua: $!";
-        local $/;
-        $code = <$fh>;
+        $code = library();
     }
 
     my $reply = $self->cmd(\'loader', 'FUNCTION', 'LOAD', 'REPLACE', $code);
     die "FUNCTION LOAD: $reply\n" if ref $reply;
 
     return $reply;
+}
+
+# The text of the function library.
+sub library {
+    open my $fh, '<:raw', $library or die "$library: $!";
+    local $/;
+    return <$fh>;
 }
 
 # Ordered end: SIGTERM, as the launcher does it.

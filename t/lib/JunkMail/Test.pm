@@ -139,7 +139,7 @@ sub write_junkmail_conf
 redis $redis;
 passwords $self->{dir};
 lmtp @{[ $self->lmtp_socket ]};
-library $ROOT/backend/store/junkmail.lua;
+library $BUILD/junkmail.lua;
 workers $self->{children};
 pid $self->{dir}/junkmaild.pid;
 $user
