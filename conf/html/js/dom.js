@@ -59,11 +59,8 @@ export function fill(e, ...children) {
   const wanted = children.flat(9).filter(Boolean);
   const ids = new Set(wanted.map(c => c.dataset?.id));
 
-  for (const old of [...e.children]) {
-    if (old.dataset.id && !ids.has(old.dataset.id)) {
-      old.remove();
-    }
-  }
+  [...e.children].filter(c => c.dataset.id && !ids.has(c.dataset.id))
+    .forEach(c => c.remove());
 
   wanted.forEach((fresh, i) => {
     const here = e.childNodes[i], id = fresh.dataset?.id;
@@ -71,7 +68,7 @@ export function fill(e, ...children) {
       ? [...e.children].find(c => c.dataset.id === id) : here;
 
     if (!old || old.nodeName !== fresh.nodeName || old.dataset?.id !== id) {
-      e.insertBefore(fresh, here || null);
+      e.insertBefore(fresh, here ?? null);
       return;
     }
     if (old !== here) {
@@ -93,7 +90,6 @@ export function fill(e, ...children) {
 export const icon = name => h('svg.icon', { viewBox: '0 0 24 24', 'aria-hidden': 'true' },
   h('path', { d: ICONS[name] }));
 
-// A button whose work may fail.
 export const button = (label, work, kind, props) => h('button', { type: 'button',
   class: kind, onclick: () => attempt(work), ...props }, label);
 
@@ -135,6 +131,11 @@ export async function attempt(work) {
   }
 }
 
+// What has failed, why, and a way to try again, unless it is gone.
+export const trouble = (error, again) => h('div.quietly',
+  h('p', { role: 'alert' }, problem(error)),
+  error.status !== 404 && button(t('retry'), again));
+
 // navigator.clipboard is for secure origins only; this is for all.
 export function copy(text) {
   addEventListener('copy', e => {
@@ -145,7 +146,6 @@ export function copy(text) {
   toast(t('copied'));
 }
 
-// Hands a Blob over as a file.
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);
 

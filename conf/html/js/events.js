@@ -2,10 +2,10 @@
 // the same frames from the same cursor, so nothing is missed in between; what a
 // poll has not seen, the cursor brings when push is back.
 //
-//   frame(f)      takes an event of the server
+//   frame(f)      takes an event
 //   link(state)   is told: live, waiting (for the server), offline, polling
-//   poll()        reads the list again
-//   check()       asks the API with the key: resolves if it answers
+//   poll()        reads the list
+//   check()       resolves if the API takes the key
 
 import { BASE, key } from './api.js';
 

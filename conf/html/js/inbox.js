@@ -2,8 +2,8 @@
 // instead of it) the mail.  All rows have one height, so only those near the
 // eye are there, and what comes in above them moves the scroll bar, not them.
 
-import { $, announce, attempt, button, confirm, fill, h, icon, select, toast, tool }
-  from './dom.js';
+import { $, announce, attempt, button, confirm, fill, h, icon, select, toast, tool,
+  trouble } from './dom.js';
 import { t, when } from './i18n.js';
 import { kept } from './api.js';
 import { change, destroy, hooks, link, more, openList, over, route, state }
@@ -26,7 +26,7 @@ let held = 0;                   // how many came above unseen
 export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
   const old = state.filter;
 
-  if (!old || old.a !== a || old.f !== f || old.q !== q) {
+  if (old.a !== a || old.f !== f || old.q !== q) {
     chosen.clear();
     anchor = {};
     $('list')?.scrollTo(0, 0);
@@ -38,7 +38,7 @@ export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
 
   fill(main, h('div', { class: m ? 'split open' : 'split' },
     h('section.side', { 'aria-label': t('inbox') },
-      h('h1.hidden', t('inbox')), card(), tools(), bulk(), list(m)),
+      h('h1.hidden', t('inbox')), card(), search(), bulk(), list(m)),
     h('section.pane', { id: 'pane', 'aria-label': t('message') },
       m ? pane(m, s) : h('div.quietly', h('p', t('choose')),
         h('p.dim', Object.entries(HELP).map(([key, does]) =>
@@ -78,7 +78,7 @@ function seek() {
   typing = setTimeout(() => visit({ q: $('find').value }), 300);
 }
 
-function tools() {
+function search() {
   const { a, q } = state.filter, all = state.addresses || [];
 
   return h('div.tools',
@@ -97,12 +97,6 @@ const picked = () => state.items.filter(i => chosen.has(i.id));
 function bulk() {
   const { f } = state.filter, some = picked();
   const n = some.length, all = n > 0 && n === state.items.length;
-  const ids = some.map(i => i.id);
-
-  const turn = (flag, sign, on, off) => {
-    const value = some.some(i => !i[flag]);
-    return tool(sign, t(value ? on : off), () => change(ids, { [flag]: value }));
-  };
 
   return h('div.bulk',
     h('label.pick', h('input', { type: 'checkbox', checked: all,
@@ -113,26 +107,39 @@ function bulk() {
       } })),
     n > 0 ? [
       h('span.room', t('selected', { n, total: state.total })),
-      turn('isRead', 'mail', 'mark read', 'mark unread'),
-      turn('isStarred', 'star', 'star', 'unstar'),
-      removers(ids, f === 'bin'),
+      tools(some),
     ] : h('nav.filters', { 'aria-label': t('filters') },
       ['', 'unread', 'starred', 'bin'].map(name => h('a', {
         href: here({ f: name }), 'aria-current': f === name && 'true',
       }, t(name || 'all')))));
 }
 
-// --- deleting ---
+// --- what can be done with mails ---
 
-export const removers = (ids, gone) => gone ? [
-  button(t('restore'), () => bin(ids, false), 'quiet'),
-  button(t('delete for good'), () => erase(ids), 'quiet danger'),
-] : tool('trash', t('to bin'), () => bin(ids, true));
+export function tools(items) {
+  const ids = items.map(i => i.id), isRead = items.some(i => !i.isRead);
+
+  return [
+    star(items),
+    tool('mail', t(isRead ? 'mark read' : 'mark unread'),
+      () => change(ids, { isRead })),
+    items[0].isDeleted ? [
+      button(t('restore'), () => bin(ids, false), 'quiet'),
+      button(t('delete for good'), () => erase(ids), 'quiet danger'),
+    ] : tool('trash', t('to bin'), () => bin(ids, true)),
+  ];
+}
+
+function star(items, tabindex) {
+  const isStarred = items.some(i => !i.isStarred);
+
+  return tool('star', t('star'), () => change(items.map(i => i.id), { isStarred }),
+    { class: 'star', tabindex, 'aria-pressed': String(!isStarred) });
+}
 
 const erase = ids => confirm(t('delete for good'),
   t('destroy?', { n: ids.length }), () => leave(ids, destroy(ids)));
 
-// Into it or out of it.
 async function bin(ids, isDeleted) {
   await leave(ids, change(ids, { isDeleted }));
   toast(t(isDeleted ? 'binned' : 'restored', { n: ids.length }),
@@ -191,7 +198,6 @@ function list(m) {
     foot()));
 }
 
-// Once they are drawn.
 function settle() {
   const box = $('list');
 
@@ -246,19 +252,14 @@ function row(item, i, m) {
     h('span.subject', subject),
     h('span.preview', item.preview),
     !isRead && h('span.hidden', t('unread'))),
-  star(item, tabindex));
+  star([item], tabindex));
 }
-
-export const star = (item, tabindex) => tool('star', t('star'),
-  () => change([item.id], { isStarred: !item.isStarred }),
-  { class: 'star', tabindex, 'aria-pressed': String(item.isStarred) });
 
 // Under the rows: what is going on, or why there are none.
 function foot() {
   const { q, f } = state.filter;
 
-  return state.error ? h('div.foot',
-    h('p', t('list failed')), button(t('retry'), more))
+  return state.error ? trouble(state.error, more)
     : !state.done ? h('p.foot', t('loading'))
       : !state.items.length && h('p.foot.empty',
         q ? t('nothing found', { q }) : t(`empty ${f || 'inbox'}`));
@@ -292,7 +293,7 @@ function keys(e) {
   const some = picked(), ids = some.length ? some.map(x => x.id) : [id];
   const to = n => focus(state.items.at(Math.min(n, state.items.length - 1)).id);
   const down = () => to(i + 1), up = () => to(Math.max(0, i - 1));
-  const away = () => state.filter.f === 'bin' ? erase(ids) : bin(ids, true);
+  const away = () => item.isDeleted ? erase(ids) : bin(ids, true);
   const does = {
     j: down, ArrowDown: down, k: up, ArrowUp: up,
     Home: () => to(0), End: () => to(-1),

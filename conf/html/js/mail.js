@@ -2,11 +2,11 @@
 // that may run nothing, so that this page may measure it (README, "The web
 // inbox").
 
-import { $, announce, button, copier, h, icon, save, tool } from './dom.js';
+import { $, announce, button, copier, h, icon, save, trouble } from './dom.js';
 import { BASE, call, file, get } from './api.js';
-import { bytes, known, moment, problem, t } from './i18n.js';
+import { bytes, known, moment, t } from './i18n.js';
 import { change, hooks, state } from './state.js';
-import { here, removers, star } from './inbox.js';
+import { here, tools } from './inbox.js';
 
 const LONGEST = 300000;         // characters of the source that are shown
 const TALLEST = 30000;          // pixels of a frame; then it scrolls by itself
@@ -53,9 +53,8 @@ function again(name) {
   hooks.draw();
 }
 
-// A part of the mail, asked for when it is first looked at.  Until it is there one
-// waits; what fails says so.
-function part(name, gone, ask, show) {
+// A part of the mail, asked for when it is first looked at.
+function part(name, ask, show) {
   if (!now[name]) {
     const it = now[name] = {};
     ask().then(value => Object.assign(it, { value }),
@@ -63,12 +62,8 @@ function part(name, gone, ask, show) {
   }
 
   const { value, error } = now[name];
-  if (value) {
-    return show(value);
-  }
-  return h('div.quietly', !error ? t('loading') : [
-    h('p', { role: 'alert' }, error.status === 404 ? t(gone) : problem(error)),
-    error.status !== 404 && button(t('retry'), () => again(name))]);
+  return value ? show(value) : error ? trouble(error, () => again(name))
+    : h('div.quietly', t('loading'));
 }
 
 export function pane(m, s) {
@@ -83,11 +78,8 @@ export function pane(m, s) {
     h('div.bar',
       h('a.button.quiet.back', { href: here() }, icon('back'),
         h('span', t('back'))),
-      mail && [star(mail),
-        tool('mail', t(mail.isRead ? 'mark unread' : 'mark read'),
-          () => change([m], { isRead: !mail.isRead })),
-        h('span.room'), removers([m], mail.isDeleted)]),
-    part('mail', 'mail gone', read, () => [
+      h('span.room'), mail && tools([mail])),
+    part('mail', read, () => [
       head(mail),
       h('nav.modes', { 'aria-label': t('show as') }, SHOWN.map(name =>
         h('a', { href: here({ m, s: name !== 'mail' && name }),
@@ -138,7 +130,7 @@ function attachment({ filename, size, url }) {
 // --- ways to show it ---
 
 // Behind a ticket.  Pictures of the mail itself come on request; others not at all.
-const framed = ({ attachments, remoteImages }) => part('ticket', 'mail gone',
+const framed = ({ attachments, remoteImages }) => part('ticket',
   () => call('POST', `/emails/${id}/view`, {}), ({ data }) => {
     const own = attachments.filter(a => a.isInline).length;
     const remote = remoteImages.length, ask = own > 0 && !now.images;
@@ -179,7 +171,7 @@ const widths = new ResizeObserver(entries => {
 const text = mail => h('pre', { tabindex: 0, 'aria-label': t('text') },
   mail.bodyText || t('no text'));
 
-const source = () => part('source', 'no source', async () => {
+const source = () => part('source', async () => {
   const whole = await file(`/emails/${id}/source`);
   return { whole, raw: await whole.slice(0, LONGEST).text() };
 }, ({ whole, raw }) => [

@@ -11,7 +11,7 @@ const PAGE = 100;
 export const state = {
   addresses: null,            // null until they are known
   link: 'waiting',
-  filter: null,               // { a: address, f: unread|starred|bin, q }
+  filter: {},                 // { a: address, f: unread|starred|bin, q }
   items: [], total: 0, done: false, loading: false, error: null,
   near: '',                   // a mail a little above those that are seen
   mail: null,                 // all of the one that is read
@@ -123,12 +123,7 @@ export async function more() {
 // Reads the first page, or the one after a mail.  What the list has of the same
 // time gives way; what lies behind stays, unless more has come than a page holds.
 async function load(after = '') {
-  const { filter } = state;
-
-  if (!filter) {
-    return;
-  }
-  const { a, f, q } = filter;
+  const { filter } = state, { a, f, q } = filter;
   const { data, total } = await get('/emails' + link({
     fields: 'summary', limit: PAGE, address_id: a, q, after,
     [f === 'bin' ? 'is_deleted' : f || 'f']: f && 'true',
@@ -160,11 +155,11 @@ function seen(id = '0') {
 
 // --- events ---
 
-function fits(item) {
+function fits({ addressId, isDeleted, isStarred, isRead }) {
   const { a, f } = state.filter;
 
-  return (!a || item.addressId === a) && item.isDeleted === (f === 'bin')
-    && (f !== 'starred' || item.isStarred) && (f !== 'unread' || !item.isRead);
+  return (!a || addressId === a) && isDeleted === (f === 'bin')
+    && (f !== 'starred' || isStarred) && (f !== 'unread' || !isRead);
 }
 
 function frame({ type, data: { ids, ...data } = {} }) {
@@ -184,13 +179,10 @@ function frame({ type, data: { ids, ...data } = {} }) {
     break;
 
   case 'email.received':
-    if (state.filter?.q) {
+    if (state.filter.q) {
       soon('list', load);
-    } else if (state.filter && fits(data)
-      && !state.items.some(i => i.id === data.id))
-    {
-      const at = state.items.findIndex(i => i.id < data.id);
-      state.items.splice(at < 0 ? state.items.length : at, 0, data);
+    } else if (fits(data) && !state.items.some(i => i.id === data.id)) {
+      state.items = [data, ...state.items].sort((x, y) => x.id < y.id ? 1 : -1);
       state.total++;
     }
     if (data.id > newest) {
@@ -227,7 +219,7 @@ function flag(ids, flags) {
   for (const item of [...found, state.mail]) {
     some.has(item?.id) && Object.assign(item, flags);
   }
-  drop(found.filter(i => i.isDeleted !== (state.filter?.f === 'bin'))
+  drop(found.filter(i => i.isDeleted !== (state.filter.f === 'bin'))
     .map(i => i.id));
   if (found.length < ids.length) {
     soon('list', load);
