@@ -80,10 +80,40 @@ jm_look_is_word(const jm_look_value_t *value, const char *word)
 }
 
 
+/* A word that is not here leaves the element in its line. */
 static int
 jm_look_display(const jm_look_value_t *value, int *result)
 {
-    *result = !jm_look_is_word(value, "none");
+    size_t i, j;
+
+    static const struct {
+        const char  *word;
+        jm_display_t display;
+    } words[] = { { "none", JM_DISPLAY_NONE },
+                  { "block", JM_DISPLAY_BLOCK },
+                  { "flex", JM_DISPLAY_BLOCK },
+                  { "grid", JM_DISPLAY_BLOCK },
+                  { "flow-root", JM_DISPLAY_BLOCK },
+                  { "list-item", JM_DISPLAY_BLOCK },
+                  { "table", JM_DISPLAY_BLOCK },
+                  { "table-row", JM_DISPLAY_BLOCK },
+                  { "table-cell", JM_DISPLAY_CELL },
+                  { "inline", JM_DISPLAY_INLINE },
+                  { "table-caption", JM_DISPLAY_BLOCK } };
+
+    *result = JM_DISPLAY_INLINE;
+
+    /* the first word that is known: "inline flex" is in the line */
+    for (i = 0; i < value->n; i++) {
+        for (j = 0; j < sizeof(words) / sizeof(words[0]); j++) {
+            if (value->token[i].kind == JM_CSS_IDENT
+                && jm_css_is(value->token[i].text, words[j].word))
+            {
+                *result = words[j].display;
+                return 0;
+            }
+        }
+    }
 
     return value->token[0].kind == JM_CSS_IDENT ? 0 : -1;
 }

@@ -18,9 +18,17 @@
 /* A value that is not in pixels: a percentage, "auto", a calculation. */
 #define JM_LOOK_OTHER INT_MIN
 
+/* The values of `display`, as far as they make a difference to a text. */
+typedef enum {
+    JM_DISPLAY_NONE,
+    JM_DISPLAY_INLINE,
+    JM_DISPLAY_BLOCK, /* on lines of its own */
+    JM_DISPLAY_CELL
+} jm_display_t;
+
 /* Values are CSS pixels, and 0 or 1 for what hides and what does not. */
 typedef enum {
-    JM_LOOK_DISPLAY,    /* 0: none */
+    JM_LOOK_DISPLAY,    /* jm_display_t */
     JM_LOOK_VISIBILITY, /* 0: hidden, collapse */
     JM_LOOK_OPACITY,    /* per cent */
     JM_LOOK_OVERFLOW,   /* 0: hidden, clip */

@@ -10,6 +10,7 @@
 #include "html_report.h"
 #include "html_str.h"
 #include "html_style.h"
+#include "html_text.h"
 #include "html_value.h"
 
 #define JM_HTML_MAX_DATA_URL (512 * 1024)
@@ -408,9 +409,10 @@ jm_img_write_alt(jm_writer_t *w, jm_prop_t *prop)
 void
 jm_img_write(jm_writer_t *w, xmlNode *node)
 {
-    jm_str_t   src, index;
-    jm_props_t props;
-    jm_style_t style;
+    jm_str_t     src, index;
+    jm_props_t   props;
+    jm_style_t   style;
+    jm_written_t img;
 
     jm_attr_read(&props, node);
     jm_attr_style(w, &props, JM_TAG_img);
@@ -436,7 +438,19 @@ jm_img_write(jm_writer_t *w, xmlNode *node)
     jm_attr_write(w, &props);
     jm_buf_addc(&w->html, '>');
 
-    if (props.prop[JM_ATTR_alt] != NULL && !style.hidden && !w->hidden) {
+    if (style.hidden || w->hidden) {
+        return;
+    }
+
+    memset(&img, 0, sizeof(jm_written_t));
+    img.tag = JM_TAG_img;
+    img.display = style.display;
+
+    jm_html_text_start(w, &img, node);
+
+    if (props.prop[JM_ATTR_alt] != NULL) {
         jm_img_write_alt(w, props.prop[JM_ATTR_alt]);
     }
+
+    jm_html_text_end(w, &img);
 }

@@ -100,6 +100,7 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
     jm_style_of(&style, w, tag, &props);
 
     open->hidden = style.hidden;
+    open->display = style.display;
 
     if (style.font_size != JM_STYLE_UNKNOWN) {
         open->tiny = (style.font_size <= 1);
@@ -109,7 +110,7 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
 
     if (jm_tags[tag].flags & VOID) {
         if (w->hidden == 0 && !open->hidden) {
-            jm_html_text_start(w, tag, node);
+            jm_html_text_start(w, open, node);
         }
 
         return 0;
@@ -124,7 +125,7 @@ jm_judge_start(jm_writer_t *w, xmlNode *node)
     }
 
     if (w->hidden == 0) {
-        jm_html_text_start(w, tag, node);
+        jm_html_text_start(w, open, node);
     }
 
     return 1;
@@ -151,7 +152,7 @@ jm_judge_end(jm_writer_t *w)
     }
 
     if (w->hidden == 0) {
-        jm_html_text_end(w, open->tag);
+        jm_html_text_end(w, open);
     }
 
     w->hidden -= open->hidden;

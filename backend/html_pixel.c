@@ -144,8 +144,8 @@ jm_pixel_look(jm_pixel_walk_t *walk, jm_pixel_image_t *image,
 
     look->width = (style.width >= 0) ? style.width : -1;
     look->height = (style.height >= 0) ? style.height : -1;
-    look->hidden = style.none || style.invisible || style.transparent
-                   || style.clipped || style.outside
+    look->hidden = style.display == JM_DISPLAY_NONE || style.invisible
+                   || style.transparent || style.clipped || style.outside
                    || (style.collapsed && look->width != 0
                        && look->height != 0);
     look->hidden_above = jm_pixel_is_covered(walk, image->node);

@@ -90,7 +90,7 @@ jm_style_read(jm_style_t *style, jm_tag_t tag, const jm_look_t *look)
                                         JM_STYLE_UNKNOWN);
     style->opacity = jm_style_value(look, JM_LOOK_OPACITY, 100);
 
-    style->none = jm_style_is_zero(look, JM_LOOK_DISPLAY);
+    style->display = jm_style_value(look, JM_LOOK_DISPLAY, JM_DISPLAY_INLINE);
     style->invisible = jm_style_is_zero(look, JM_LOOK_VISIBILITY);
     style->transparent = (style->opacity == 0);
     style->overflow = jm_style_is_zero(look, JM_LOOK_OVERFLOW);
@@ -100,8 +100,9 @@ jm_style_read(jm_style_t *style, jm_tag_t tag, const jm_look_t *look)
     style->clipped = jm_style_is_zero(look, JM_LOOK_CLIP);
     style->outside = jm_style_is_outside(look);
 
-    style->hidden = style->none || style->invisible || style->transparent
-                    || style->collapsed || style->clipped || style->outside;
+    style->hidden = style->display == JM_DISPLAY_NONE || style->invisible
+                    || style->transparent || style->collapsed || style->clipped
+                    || style->outside;
 }
 
 

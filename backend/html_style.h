@@ -18,18 +18,18 @@
 #define JM_STYLE_UNKNOWN INT_MIN
 
 typedef struct {
-    int      width, height; /* CSS pixels; of the style, else the attribute */
-    int      max_width, max_height;
-    int      font_size, line_height;
-    int      opacity;           /* per cent; 100 where nothing is said */
-    unsigned hidden : 1;        /* for any reason below; its content too */
-    unsigned none : 1;          /* display: none, the attribute hidden */
-    unsigned invisible : 1;     /* visibility: hidden, collapse */
-    unsigned transparent : 1;   /* opacity: 0 */
-    unsigned collapsed : 1;     /* a size of 0 that hides what overflows */
-    unsigned clipped : 1;       /* clip, clip-path */
-    unsigned outside : 1;       /* moved off the page */
-    unsigned overflow : 1;      /* what overflows is hidden */
+    int width, height; /* CSS pixels; of the style, else the attribute */
+    int max_width, max_height;
+    int font_size, line_height;
+    int opacity;                  /* per cent; 100 where nothing is said */
+    jm_display_t display;         /* JM_DISPLAY_INLINE where nothing is said */
+    unsigned     hidden : 1;      /* for any reason below; its content too */
+    unsigned     invisible : 1;   /* visibility: hidden, collapse */
+    unsigned     transparent : 1; /* opacity: 0 */
+    unsigned     collapsed : 1;   /* a size of 0 that hides what overflows */
+    unsigned     clipped : 1;     /* clip, clip-path */
+    unsigned     outside : 1;     /* moved off the page */
+    unsigned     overflow : 1;    /* what overflows is hidden */
     unsigned may_be_shown : 1;  /* hidden, but not where a media query holds */
     unsigned may_be_larger : 1; /* width or height, the same */
 } jm_style_t;

@@ -16,6 +16,15 @@ jm_html_text_is_paragraph(jm_tag_t tag)
 }
 
 
+/* On lines of its own, by its name or by the mail's style. */
+static int
+jm_html_text_is_block(const jm_written_t *open)
+{
+    return (jm_tags[open->tag].flags & BLOCK) || open->tag == JM_TAG_caption
+           || open->display == JM_DISPLAY_BLOCK;
+}
+
+
 static int
 jm_html_text_is_list(jm_tag_t tag)
 {
@@ -72,13 +81,13 @@ jm_html_text_item(jm_writer_t *w, xmlNode *node)
 
 
 void
-jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node)
+jm_html_text_start(jm_writer_t *w, const jm_written_t *open, xmlNode *node)
 {
     jm_text_t *text;
 
     text = &w->text;
 
-    switch (tag) {
+    switch (open->tag) {
 
     case JM_TAG_br:
         jm_text_newline(text);
@@ -101,7 +110,7 @@ jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node)
 
     case JM_TAG_a:
         jm_text_link(text, 1);
-        return;
+        break;
 
     case JM_TAG_blockquote:
         jm_text_quote(text, 1);
@@ -121,47 +130,53 @@ jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node)
         break;
     }
 
-    if (text->tab && tag != JM_TAG_table) {
+    if (text->tab && open->tag != JM_TAG_table) {
         return; /* the cell's first paragraph */
     }
 
-    if (jm_html_text_is_paragraph(tag)) {
+    if (jm_html_text_is_paragraph(open->tag)) {
         jm_text_break(text, 2);
 
-    } else if ((jm_tags[tag].flags & BLOCK) || tag == JM_TAG_caption) {
+    } else if (jm_html_text_is_block(open)) {
         jm_text_break(text, 1);
+
+    } else if (open->display == JM_DISPLAY_CELL) {
+        jm_text_cell(text);
     }
 }
 
 
 void
-jm_html_text_end(jm_writer_t *w, jm_tag_t tag)
+jm_html_text_end(jm_writer_t *w, const jm_written_t *open)
 {
-    if (tag == JM_TAG_blockquote) {
+    if (open->tag == JM_TAG_blockquote) {
         jm_text_quote(&w->text, -1);
         return;
     }
 
-    if (tag == JM_TAG_tr) {
+    if (open->tag == JM_TAG_tr) {
         jm_text_row(&w->text, 0);
         return;
     }
 
-    if (tag == JM_TAG_a) {
+    if (open->tag == JM_TAG_a) {
         jm_text_link(&w->text, 0);
-        return;
     }
 
-    if (jm_html_text_is_list(tag)) {
+    if (jm_html_text_is_list(open->tag)) {
         jm_text_list(&w->text, -1);
         jm_text_break(&w->text, w->text.lists == 0 ? 2 : 1);
         return;
     }
 
-    if (jm_html_text_is_paragraph(tag)) {
+    if (w->text.tab) {
+        return; /* the cell is still empty */
+    }
+
+    if (jm_html_text_is_paragraph(open->tag)) {
         jm_text_break(&w->text, 2);
 
-    } else if (jm_tags[tag].flags & BLOCK) {
+    } else if (jm_html_text_is_block(open)) {
         jm_text_break(&w->text, 1);
     }
 }

@@ -11,9 +11,10 @@
 #include "html_write.h"
 
 /* Before an element's content. */
-void jm_html_text_start(jm_writer_t *w, jm_tag_t tag, xmlNode *node);
+void jm_html_text_start(jm_writer_t *w, const jm_written_t *open,
+                        xmlNode *node);
 
 /* Behind it. */
-void jm_html_text_end(jm_writer_t *w, jm_tag_t tag);
+void jm_html_text_end(jm_writer_t *w, const jm_written_t *open);
 
 #endif /* JM_HTML_TEXT_H */

@@ -20,9 +20,10 @@
 
 /* An element being written. */
 typedef struct {
-    jm_tag_t tag;
-    unsigned hidden : 1;
-    unsigned tiny : 1; /* text of at most a pixel */
+    jm_tag_t     tag;
+    jm_display_t display;
+    unsigned     hidden : 1;
+    unsigned     tiny : 1; /* text of at most a pixel */
 } jm_written_t;
 
 /* The remote images and the verdict on each (html_pixel.h). */

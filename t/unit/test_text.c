@@ -82,6 +82,24 @@ test_from_html(void **state)
         { "<p>Hello&zwnj;&nbsp;&zwnj;&nbsp;&#847;&zwnj;&nbsp;&#8203;</p>next",
           "Hello\n\nnext" },
         { "<title>no</title><style>p{}</style><script>no</script>yes", "yes" },
+        { "<span style=display:block>20</span>Clients", "20\nClients" },
+        { "a<b style='display:FLEX !important'>b</b>c", "a\nb\nc" },
+        { "<style>.n { display: block } u { display: block } #x { display: "
+          "inline }</style><a class=n href=#>20</a><u>c</u><u id=x>d</u>e",
+          "20\nc\nde" },
+        { "<p><span style=display:block>a</span>", "a" },
+        { "<span style=display:table-row><span style=display:table-cell>20"
+          "</span><i style=display:table-cell>Clients</i></span>",
+          "20\tClients" },
+        { "a<span style='display:inline flex'>b</span>"
+          "<span style=display:inline-block>c</span>"
+          "<span style=display:contents>d</span>",
+          "abcd" },
+        { "<style>@media print{i{display:block}}</style><i>a</i>b", "ab" },
+        { "a<img src=https://a.test/i alt=b style=display:block>c",
+          "a\n[b]\nc" },
+        { "a<img src=https://a.test/i style=display:block>c", "a\nc" },
+        { "<table><tr><td>a<td><div></div>b</table>", "a\tb" },
         { "", "" },
     };
 
