@@ -1,8 +1,8 @@
 /*
  * The backend's view of Redis, synchronous: one connection a process, used by
  * delivery.c (resolve, deliver), reaper.c (due work) and admin.c (operators).
- * The data model itself is in store/, in Lua; this file only calls it.  The only
- * file that includes hiredis.  Every call has a deadline; after
+ * The data model itself is in store/, in Lua; this file only calls it.  The
+ * only file that includes hiredis.  Every call has a deadline; after
  * JM_STORE_DOWN the connection is of no further use and the process ends.
  */
 
