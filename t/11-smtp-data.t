@@ -6,16 +6,20 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use JunkMail::Idle;
 use JunkMail::LMTP;
 use JunkMail::SMTP;
 use JunkMail::Test;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
+my $hasty = JunkMail::Test->free_port;
 my $jm = JunkMail::Test->new(
     junkmaild => 0,
+    streams   => "server { listen 127.0.0.1:$hasty; junkmail_smtp;"
+        . 'junkmail_backend unix:@DIR@/lmtp.sock; junkmail_data_timeout 1s; }',
     stream    => 'junkmail_message_size 2m; junkmail_spool_memory 8k;'
-        . 'junkmail_data_timeout 1s; junkmail_errors 100;',
+        . 'junkmail_errors 100;',
 );
 my $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket);
 
@@ -239,12 +243,11 @@ subtest '18, 22: cut off' => sub {
     $s->send("S: x\r\n\r\nhalf\r\n.\r");
     $s->close;
 
-    $s = $jm->session();
+    $s = $jm->smtp(port => $hasty);
+    $s->cmd('EHLO x');
     ready($s);
-    my $started = time();
     $s->send("S: x\r\n\r\nslow\r\n");
     like($s->reply, qr/^421 4\.4\.2/, 'silence in DATA');
-    ok(time() - $started < 2.5, 'after the data time-out');
     ok($s->eof, 'closed');
     is(scalar($lmtp->seen), 0, 'nothing was handed off');
 
@@ -258,11 +261,6 @@ subtest '18, 22: cut off' => sub {
 
 subtest '17: many on one connection' => sub {
     my $s = $jm->session();
-    my $rss = sub {
-        my ($pid) = $jm->nginx_workers;
-        open(my $f, '<', "/proc/$pid/statm") or return 0;
-        return (split ' ', <$f>)[1] * 4;
-    };
     my $go = "MAIL FROM:<>\r\nRCPT TO:<$to>\r\nDATA\r\nS: x\r\n\r\nbody\r\n.\r\n";
     my $run = sub {
         my $ok = 0;
@@ -275,10 +273,10 @@ subtest '17: many on one connection' => sub {
         return $ok;
     };
     is($run->(50), 50, '50 messages');
-    my $before = $rss->();
+    my $before = JunkMail::Idle::memory($jm->nginx_workers);
     is($run->(150), 150, '150 more');
-    my $grown = $rss->() - $before;
-    ok($grown < 300, "memory does not grow ($grown KiB)")
+    my $grown = JunkMail::Idle::memory($jm->nginx_workers) - $before;
+    ok($grown < 300 * 1024, "memory does not grow ($grown)")
         if !$JunkMail::Test::SAN;
 };
 

@@ -9,13 +9,16 @@ use lib 't/lib';
 use JunkMail::LMTP;
 use JunkMail::Test;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
 my $max = 1024 * 1024;
+my $hasty = JunkMail::Test->free_port;
 my $jm  = JunkMail::Test->new(
     junkmaild => 0,
+    streams   => "server { listen 127.0.0.1:$hasty; junkmail_smtp;"
+        . 'junkmail_backend unix:@DIR@/lmtp.sock; junkmail_data_timeout 1s; }',
     stream    => "junkmail_message_size $max; junkmail_spool_memory 8k;"
-        . 'junkmail_data_timeout 1s; junkmail_errors 100;',
+        . 'junkmail_errors 100;',
 );
 my $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket);
 
@@ -211,12 +214,11 @@ subtest 'cut off' => sub {
     $s->send("BDAT 10 LAST\r\nhalf\r\n");
     shutdown($s->socket, 2);
 
-    $s = $jm->session();
+    $s = $jm->smtp(port => $hasty);
+    $s->cmd('EHLO x');
     begin($s);
-    my $started = time();
     $s->send("BDAT 10 LAST\r\nhalf\r\n");
     like($s->reply, qr/^421 4\.4\.2/, 'silence in a chunk');
-    ok(time() - $started < 5, 'after the data time-out');
     ok($s->eof, 'closed');
 
     is(scalar($lmtp->seen), 0, 'nothing was handed off');

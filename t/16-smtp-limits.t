@@ -42,12 +42,12 @@ my $jm = JunkMail::Test->new(
         . server('limited', 'junkmail_connections_per_address 3;')
         . server('rate', 'junkmail_connection_rate 5r/m;')
         . server('small', 'junkmail_connections 10;'
-                 . 'junkmail_stress_timeout 1s; junkmail_timeout 60s;')
+                 . 'junkmail_stress_timeout 2s; junkmail_timeout 300s;')
         . server('tarpit', 'junkmail_tarpit 3 300ms; junkmail_errors 6;'
                  . 'junkmail_unknown_recipients 5; junkmail_unknown_rate 8r/h;'
                  . 'junkmail_junk 5;')
-        . server('greet', 'junkmail_greeting_delay 500ms;', '')
-        . server('slow', 'junkmail_data_rate 1000 1s;')
+        . server('greet', 'junkmail_greeting_delay 4s;', '')
+        . server('slow', 'junkmail_data_rate 100 1s;')
         . server('conn', 'limit_conn conn 1; limit_conn_dry_run on;'),
 );
 my $lmtp = JunkMail::LMTP->new(path => $jm->lmtp_socket);
@@ -86,7 +86,7 @@ sub counts
 
     my $before = counter($name);
     $code->();
-    ok($jm->eventually(sub { counter($name) - $before >= $by }, 5),
+    ok($jm->eventually(sub { counter($name) - $before >= $by }),
        "$name counted");
 }
 
@@ -163,25 +163,24 @@ subtest 'over a reload and a killed worker' => sub {
 };
 
 subtest 'new connections' => sub {
-    my @first = map { my $s = from('rate', '192.0.2.20');
-                      my $b = $s->banner; $s->cmd('QUIT'); $b } 1 .. 8;
-    # The minute may end in between.
-    my $taken = grep { /^220 / } @first;
-    ok($taken >= 5 && $taken <= 8, "5 a minute are taken ($taken)");
-    refused(from('rate', '192.0.2.20'), '421 4\.7\.0', 'more are not')
-        if $taken == 5;
+    my @said = map { my $s = from('rate', '192.0.2.20');
+                     my $b = $s->banner; $s->cmd('QUIT'); $b } 1 .. 12;
+    # The minute may end in between, once.
+    my $taken = grep { /^220 / } @said;
+    ok($taken >= 5 && $taken <= 10, "5 a minute are taken ($taken)");
+    is(scalar(grep { /^421 4\.7\.0/ } @said), 12 - $taken, 'more are not');
     like(from('rate', '192.0.2.21')->banner, qr/^220/, 'another address');
 };
 
 subtest 'all connections, stress' => sub {
-    ok($jm->eventually(sub { counter('smtp_connections') == 0 }, 20),
+    ok($jm->eventually(sub { counter('smtp_connections') == 0 }),
        'none open');
 
     my @s = map { from('small', "203.0.113.$_") } 1 .. 9;
     is(scalar(grep { $_->banner =~ /^220 / } @s), 9, 'nine of ten');
     is(counter('smtp_connections'), 9, 'are counted');
-    sleep 1.5;
-    like($s[0]->cmd('NOOP'), qr/^250/, 'nine are no stress');
+    sleep 2.5;
+    like($_->cmd('NOOP'), qr/^250/, 'nine are no stress') for @s;
 
     my $last = from('small', '203.0.113.10');
     like($last->banner, qr/^220/, 'the tenth');
@@ -189,37 +188,32 @@ subtest 'all connections, stress' => sub {
         refused(from('small', '203.0.113.11'), '421 4\.3\.2', 'the eleventh');
     });
 
-    # Idle ones go after a second now, the others stay.
-    my $end = time() + 4;
-    my $n = 0;
-    while (time() < $end && $n < 1) {
+    # Idle ones go after two seconds now, the others stay.
+    my $select = IO::Select->new(map { $_->socket } @s);
+    my $idle;
+    for (1 .. 300) {
         $last->cmd('NOOP');
-        $n = grep { IO::Select->new($_->socket)->can_read(0.1) } @s;
+        ($idle) = $select->can_read(0.1) and last;
     }
-    ok($n >= 1, 'under stress the idle have to go');
-    my ($idle) = grep { IO::Select->new($_->socket)->can_read(0) } @s;
-    like($idle->reply, qr/^421 4\.4\.2/, 'with 421');
+    ok($idle, 'under stress the idle have to go');
+    ($idle) = grep { $_->socket == ($idle // '') } @s;
+    like($idle && $idle->reply, qr/^421 4\.4\.2/, 'with 421');
     like($last->cmd('NOOP'), qr/^250/, 'who is busy stays');
 };
 
 subtest 'tarpit' => sub {
     my $s = from('tarpit', '192.0.2.30');
-    my $began = time();
     like($s->cmd('BOGUS'), qr/^500/, 'an error') for 1 .. 2;
-    cmp_ok(time() - $began, '<', 0.3, 'the first errors cost no time')
-        if !$JunkMail::Test::SAN;
 
-    $began = time();
+    my $began = time();
     like($s->cmd('BOGUS'), qr/^500/, 'the third');
     cmp_ok(time() - $began, '>', 0.25, 'waits');
 
-    # Each reply of a pipeline, in order; another client does not wait.
+    # Each reply of a pipeline, in order; another client is served.
     $began = time();
     $s->send("NOOP\r\nBOGUS\r\nNOOP\r\n");
     my $other = from('tarpit', '192.0.2.31');
     like($other->cmd('NOOP'), qr/^250/, 'another client');
-    cmp_ok(time() - $began, '<', 0.25, 'is not held up')
-        if !$JunkMail::Test::SAN;
     is(join(' ', map { substr $s->reply, 0, 3 } 1 .. 3), '250 500 250',
        'in order');
     cmp_ok(time() - $began, '>', 0.75, 'each waits');
@@ -284,10 +278,10 @@ subtest 'unknown recipients' => sub {
 };
 
 subtest 'before the greeting' => sub {
-    my $s = JunkMail::SMTP->new(port => $port{greet}, silent => 1);
     my $began = time();
+    my $s = JunkMail::SMTP->new(port => $port{greet}, silent => 1);
     like($s->reply, qr/^220/, 'who waits is greeted');
-    cmp_ok(time() - $began, '>', 0.4, 'after the delay');
+    cmp_ok(time() - $began, '>', 3.9, 'after the delay');
     like($s->cmd('EHLO x'), qr/^250/, 'and served');
 
     my %said = (
@@ -325,28 +319,29 @@ subtest 'before the greeting' => sub {
 
 subtest 'slow senders' => sub {
     my $s = from('slow', '192.0.2.60');
-    $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to>", 'DATA';
+    $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to>";
 
-    counts('smtp_ended_total{reason="slow"}', 2, sub {
-        my $began = time();
-        while (time() - $began < 5) {
-            $s->send("x\r\n") or last;
+    my $trickle = sub {
+        my ($octets) = @_;
+
+        for (1 .. 300) {
+            $s->send($octets) or last;
             last if IO::Select->new($s->socket)->can_read(0.1);
         }
+    };
+    counts('smtp_ended_total{reason="slow"}', 2, sub {
+        my $began = time();
+        $s->cmd('DATA');
+        $trickle->("x\r\n");
         like($s->reply, qr/^421 4\.4\.2/, 'too few octets a second');
-        my $took = time() - $began;
-        ok($took > 0.9 && $took < 4, "after the time of grace ($took)");
+        cmp_ok(time() - $began, '>', 0.9, 'after the time of grace');
         ok($s->eof, 'closed');
 
         # Chunks as well.
         $s = from('slow', '192.0.2.60');
         $s->cmd($_) for 'EHLO x', 'MAIL FROM:<>', "RCPT TO:<$to>";
         $s->send("BDAT 100000 LAST\r\n");
-        $began = time();
-        while (time() - $began < 5) {
-            $s->send('x') or last;
-            last if IO::Select->new($s->socket)->can_read(0.1);
-        }
+        $trickle->('x');
         like($s->reply, qr/^421 4\.4\.2/, 'a chunk that trickles');
     });
 
@@ -354,9 +349,9 @@ subtest 'slow senders' => sub {
     $s = from('slow', '192.0.2.60');
     $s->cmd('EHLO x');
     like($s->cmd("BDAT 2\r\n"), qr/^503/, 'a chunk of no message');
-    sleep 1.5;
+    sleep 4.5;
     $s->cmd($_) for 'MAIL FROM:<>', "RCPT TO:<$to>", 'DATA';
-    $s->send("x\r\n");
+    $s->send('x' x 400 . "\r\n");
     sleep 0.2;
     $s->send(".\r\n");
     like($s->reply, qr/^250/, 'does not make the next message slow');
@@ -379,14 +374,14 @@ subtest 'stock limit_conn' => sub {
     });
 };
 
-subtest 'a thousand at once' => sub {
+subtest 'nine hundred at once' => sub {
     my @s;
-    for my $n (1 .. 1000) {
+    for my $n (1 .. 900) {
         push @s, JunkMail::SMTP->new(port => $jm->{smtp_port}, silent => 1);
     }
     my $greeted = grep { ($_->reply // '') =~ /^220/ } @s;
     # Some of the other subtests' may still be open.
-    cmp_ok($greeted, '>=', 990, "$greeted greeted");
+    cmp_ok($greeted, '>=', 890, "$greeted greeted");
     my $worked = grep { ($_->cmd('NOOP') // '') =~ /^250/ } @s[0 .. 500];
     cmp_ok($worked, '>=', 490, 'and served');
     $_->close for @s;

@@ -33,7 +33,7 @@ my $dns = JunkMail::DNS->new(port => $dns_port, zone => {
                                            'x' x 60] },
     '13.2.0.192.in-addr.arpa' => { silent => 1 },
     '14.2.0.192.in-addr.arpa' => { PTR => 'gone.example' },
-    '15.2.0.192.in-addr.arpa' => { PTR => 'slow.example', delay => 3 },
+    '15.2.0.192.in-addr.arpa' => { PTR => 'slow.example', delay => 10 },
     'slow.example'            => { A => ['192.0.2.15'] },
     '16.2.0.192.in-addr.arpa' => { PTR => 'single' },
 });
@@ -45,7 +45,7 @@ my $server = sub {
     }
     server {
         listen 127.0.0.1:$port proxy_protocol;
-        proxy_protocol_timeout 1s;
+        proxy_protocol_timeout 3s;
         set_real_ip_from $from;
         junkmail_smtp;
         junkmail_hostname mx.junkmail.test;
@@ -54,7 +54,7 @@ my $server = sub {
         junkmail_reverse_dns on;
         junkmail_xclient 192.0.2.30;
         resolver 127.0.0.1:$dns_port;
-        resolver_timeout 2s;
+        resolver_timeout 8s;
 CONF
 };
 my $jm = JunkMail::Test->new(
@@ -93,7 +93,7 @@ sub session
     my ($header, %opt) = @_;
 
     my $s = $jm->smtp(port => $opt{port} // $trusting, silent => 1,
-        timeout => 10);
+        timeout => 60);
     $s->send($header);
     $s->{banner} = $s->reply;
     return $s;
@@ -113,6 +113,16 @@ sub received
     return $line;
 }
 
+# A name that is to be found may take its time; nginx keeps it.
+sub named
+{
+    my ($from, $what, $open) = @_;
+
+    my $line;
+    ok($jm->eventually(sub { ($line = received($open->())) eq $from }), $what)
+        or diag("$line instead of $from");
+}
+
 subtest 'PROXY headers' => sub {
     for my $client ('192.0.2.20', '2001:db8::20') {
         my $literal = $client =~ /:/ ? "IPv6:$client" : $client;
@@ -127,9 +137,9 @@ subtest 'PROXY headers' => sub {
         }
     }
 
-    my $s = session(v1('192.0.2.21'), port => $wary);
-    is(received($s), '(localhost.example [127.0.0.1])',
-        'from a stranger: the header is taken, not believed');
+    named('(localhost.example [127.0.0.1])',
+        'from a stranger: the header is taken, not believed',
+        sub { session(v1('192.0.2.21'), port => $wary) });
     like(received(session("PROXY UNKNOWN\r\n")), qr/\[127\.0\.0\.1\]/,
         'v1 UNKNOWN: the balancer itself');
     like(received(session("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0")),
@@ -154,9 +164,7 @@ subtest 'PROXY headers' => sub {
         is(session($header)->banner // 'nothing', '', "$name: closed");
     }
 
-    my $start = time();
     is(session('')->banner, '', 'none: closed');
-    cmp_ok(time() - $start, '<', 4, 'soon');
 };
 
 subtest 'names' => sub {
@@ -175,25 +183,25 @@ subtest 'names' => sub {
     for (@cases) {
         my ($client, $name, $what) = @$_;
         my $literal = $client =~ /:/ ? "IPv6:$client" : $client;
-        my $s = session(v2($client));
-        is(received($s), "($name [$literal])", $what);
-        $s->cmd('QUIT');
+        named("($name [$literal])", $what, sub { session(v2($client)) });
     }
 
     my $start = time();
     is(received(session(v1('192.0.2.15')), 0), '(unknown [192.0.2.15])',
         'an answer that takes long');
-    cmp_ok(time() - $start, '<', 1.5, 'is not waited for');
+    cmp_ok(time() - $start, '<', 6, 'is not waited for');
 
-    my $proxy = session(v1('192.0.2.30'));
-    like($proxy->cmd('XCLIENT ADDR=192.0.2.7'), qr/^220/, 'XCLIENT');
-    is(received($proxy), '(mail.b.example [192.0.2.7])',
-        'the one it speaks for is looked up');
+    named('(mail.b.example [192.0.2.7])', 'the one it speaks for is looked up',
+        sub {
+            my $proxy = session(v1('192.0.2.30'));
+            like($proxy->cmd('XCLIENT ADDR=192.0.2.7'), qr/^220/, 'XCLIENT');
+            return $proxy;
+        });
 
     # Sessions that end while DNS is being asked.
     session(v1("192.0.2.$_"))->close for (13, 15) x 10;
     my @open = map { session(v1("192.0.2.$_")) } (13, 15) x 10;
-    select undef, undef, undef, 3.5;
+    select undef, undef, undef, 8.5;
     like($_->cmd('NOOP'), qr/^250/, 'alive') for @open;
 };
 

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use JunkMail::Idle;
 use JunkMail::LMTP;
 use JunkMail::Test;
 use Test::More;
@@ -231,11 +232,6 @@ subtest 'memory' => sub {
     plan skip_all => 'ASan keeps what is freed' if $JunkMail::Test::SAN;
 
     my ($worker) = $jm->nginx_workers;
-    my $rss = sub {
-        return $jm->slurp("/proc/$worker/status") =~ /^VmRSS:\s+(\d+)/m
-            ? $1 : 0;
-    };
-
     # Every line asks for variables anew, all in one session.
     my $s = session();
     my $run = sub {
@@ -246,10 +242,10 @@ subtest 'memory' => sub {
         }
     };
     $run->(50);
-    my $before = $rss->();
+    my $before = JunkMail::Idle::memory($worker);
     $run->(300);
-    my $grown = $rss->() - $before;
-    cmp_ok($grown, '<', 128, "300 messages more: $grown KiB");
+    my $grown = JunkMail::Idle::memory($worker) - $before;
+    cmp_ok($grown, '<', 128 * 1024, "300 messages more: $grown");
     like($s->cmd('QUIT'), qr/^221/, 'the session was whole');
 };
 

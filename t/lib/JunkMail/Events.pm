@@ -77,7 +77,7 @@ sub drain
 
     my @frames;
     while (@frames < $count) {
-        my $frame = $ws->json($timeout // 5) // last;
+        my $frame = $ws->json($timeout // 60) // last;
         push @frames, $frame;
     }
     return @frames;
@@ -90,7 +90,7 @@ sub ids
 
     my @ids;
     while (@ids < $count) {
-        my $frame = $ws->next_frame($timeout // 5) // last;
+        my $frame = $ws->next_frame($timeout // 60) // last;
         if ($frame->{opcode} == 9) {
             $ws->send_frame(10, $frame->{data});
         }

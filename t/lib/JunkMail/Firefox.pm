@@ -25,7 +25,7 @@ sub new
 
     my $dir   = tempdir('jm-firefox-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     my $self  = bless { dir => $dir, id => 0, buffer => '',
-                        timeout => $opt{timeout} || 60 }, $class;
+                        timeout => $opt{timeout} || 120 }, $class;
     my %prefs = (
         'marionette.port'                    => $opt{port},
         'network.proxy.type'                 => 1,

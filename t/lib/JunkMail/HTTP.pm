@@ -33,7 +33,7 @@ sub request
         $headers{'Accept-Encoding'} = 'gzip';
     }
 
-    my $http = HTTP::Tiny->new(timeout => $opt{timeout} || 20,
+    my $http = HTTP::Tiny->new(timeout => $opt{timeout} || 60,
         max_redirect => 0, keep_alive => 0);
     my $r = $http->request($method, "http://127.0.0.1:$port$path",
         { headers => \%headers, defined $body ? (content => $body) : () });

@@ -72,7 +72,7 @@ sub answered
 {
     my ($s, $answer) = @_;
 
-    my $end = time() + 30;
+    my $end = time() + 120;
     my $in  = '';
     while ($in !~ $answer) {
         IO::Select->new($s)->can_read($end - time())

@@ -41,7 +41,7 @@ sub start
     plan skip_all => 'no chromium here' unless JunkMail::Chromium::available();
 
     my ($jm, $base) = serve(%opt);
-    $c = JunkMail::Chromium->new(allow => [$base], timeout => 30, args => [
+    $c = JunkMail::Chromium->new(allow => [$base], args => [
         '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
         '--lang=en-US', '--disable-features=IsolateSandboxedIframes']);
     return ($jm, $c, $base);
@@ -50,10 +50,10 @@ sub start
 # The value of an expression as soon as it is true.
 sub until_true
 {
-    my ($script, $name, $seconds) = @_;
+    my ($script, $name) = @_;
 
     my $value;
-    my $end = time() + ($seconds || 15);
+    my $end = time() + 60;
     while (time() < $end) {
         $value = eval { $c->run($script) };
         last if $value;

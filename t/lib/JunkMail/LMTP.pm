@@ -94,7 +94,7 @@ sub seen
 {
     my ($self, $count) = @_;
 
-    my $end = time() + 5;
+    my $end = time() + 60;
     my @seen;
     do {
         sleep 0.02 if @seen;

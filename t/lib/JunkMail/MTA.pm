@@ -93,11 +93,10 @@ sub DESTROY
 # Waits for a line of the log; its captures, or all of it.
 sub wait_log
 {
-    my ($self, $pattern, $seconds) = @_;
+    my ($self, $pattern) = @_;
 
     my @found;
-    $self->{jm}->eventually(sub { @found = $self->log =~ $pattern },
-        $seconds || 40);
+    $self->{jm}->eventually(sub { @found = $self->log =~ $pattern });
     return wantarray ? @found : $found[0];
 }
 
@@ -336,7 +335,7 @@ CONF
         "$ROOT/usr/sbin/dovecot", '-F', '-c', $self->path('dovecot.conf'));
     $jm->wait_for('Dovecot', sub {
         my $s = IO::Socket::UNIX->new(Peer => $self->{lmtp}) or return;
-        return ($jm->read_line($s, 5) // '') =~ /^220 /;
+        return ($jm->read_line($s, 20) // '') =~ /^220 /;
     });
 
     return $self;

@@ -185,7 +185,7 @@ sub _keep_password {
 sub _wait_ready {
     my ($self) = @_;
 
-    my $end = time() + 10;
+    my $end = time() + 120;
 
     while (time() < $end) {
         if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
@@ -212,7 +212,7 @@ sub _end {
     kill 'CONT', $pid;
     kill $signal, $pid;
 
-    my $end = time() + 10;
+    my $end = time() + 120;
 
     while (waitpid($pid, WNOHANG) == 0) {
         kill 'KILL', $pid if time() > $end;
@@ -244,7 +244,7 @@ sub new {
     my $sock = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path)
         or die "$path: $!\n";
 
-    my $timeout = pack 'l!l!', 20, 0;
+    my $timeout = pack 'l!l!', 60, 0;
     setsockopt $sock, SOL_SOCKET, SO_RCVTIMEO, $timeout;
     setsockopt $sock, SOL_SOCKET, SO_SNDTIMEO, $timeout;
 

@@ -22,7 +22,7 @@ sub new
     die "connect: $!" unless $socket;
 
     my $self = bless { socket => $socket, buffer => '',
-                       timeout => $opt{timeout} || 20 }, $class;
+                       timeout => $opt{timeout} || 60 }, $class;
 
     $self->{banner} = $self->reply unless $opt{silent};
 

@@ -22,7 +22,7 @@ sub new
     my ($class, %opt) = @_;
 
     my $self = bless { in => '', events => [], comments => 0,
-                       timeout => $opt{timeout} || 10, id => '' }, $class;
+                       timeout => $opt{timeout} || 60, id => '' }, $class;
 
     my %headers = (
         Accept => 'text/event-stream',
@@ -64,7 +64,7 @@ sub new
     if (($self->{status} // 0) != 200) {
         my $length = $self->{headers}{'content-length'} // 0;
         while (length $self->{in} < $length) {
-            $self->fill(1) or last;
+            $self->fill($end - time()) or last;
         }
         $self->{body} = $self->{in};
     }

@@ -42,7 +42,15 @@ our $ROOT  = abs_path(dirname(__FILE__) . '/../../..');
 our $BUILD = "$ROOT/" . ($ENV{JM_BUILD} || 'build');
 our $SAN   = $BUILD =~ /san$/;
 
+# How many seconds something that must happen may take on a machine that is
+# busy otherwise.  No test passes by this time, only fail.
+our $PATIENCE = 120;
+
 my @alive;
+
+# Who is told to end takes along what it has started; its children do not.
+my $owner = $$;
+$SIG{$_} = sub { $$ == $owner ? exit 1 : POSIX::_exit(1) } for qw(HUP INT TERM);
 
 sub new
 {
@@ -117,6 +125,8 @@ sub free_port
         my $port = 20000 + int(rand(12000));
         open(my $lock, '>', "/tmp/jm-port-$port.lock") or next;
         flock($lock, LOCK_EX | LOCK_NB) or next;
+        # Its last owner may have removed it meanwhile.
+        next if (stat $lock)[1] != ((stat "/tmp/jm-port-$port.lock")[1] // 0);
         my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
             LocalPort => $port, Listen => 1, ReuseAddr => 1) or next;
         close $s;
@@ -315,7 +325,7 @@ sub start_junkmaild
 
     $self->wait_for('junkmaild', sub {
         my $s = IO::Socket::UNIX->new(Peer => $self->lmtp_socket) or return;
-        my $line = $self->read_line($s, 2);
+        my $line = $self->read_line($s, 20);
         return defined $line && $line =~ /^220 /;
     }, sub { $self->died($self->{junkmaild_pid}) });
 }
@@ -340,7 +350,7 @@ sub admin
     my ($self, @args) = @_;
 
     my $out = qx{$BUILD/junkmaild -c $self->{dir}/junkmail.conf @args 2>&1};
-    BAIL_OUT("junkmaild @args: $out") if $?;
+    die "junkmaild @args: $out" if $?;
     return $out;
 }
 
@@ -415,24 +425,22 @@ sub wait_for
 {
     my ($self, $what, $ready, $died) = @_;
 
-    my $end = time() + 20;
+    my $end = time() + $PATIENCE;
     while (time() < $end) {
         return 1 if $ready->();
         last if $died && $died->();
         sleep 0.05;
     }
 
-    diag("$what did not come up");
-    $self->diag_logs;
-    BAIL_OUT("$what did not come up");
+    die "$what did not come up\n";
 }
 
-# Polls until the code returns true; false after `seconds`.
+# Polls until the code returns true; false when it never does.
 sub eventually
 {
-    my ($self, $code, $seconds) = @_;
+    my ($self, $code) = @_;
 
-    my $end = time() + ($seconds || 10);
+    my $end = time() + $PATIENCE;
     while (time() < $end) {
         my $r = $code->();
         return $r if $r;
@@ -579,7 +587,7 @@ sub stop_process
     my $pid = delete $self->{"${what}_pid"} or return;
     kill $signal, $pid;
 
-    my $end = time() + 40;
+    my $end = time() + $PATIENCE;
     while (time() < $end) {
         if (waitpid($pid, WNOHANG) == $pid) {
             return $?;
@@ -625,7 +633,7 @@ sub diag_logs
     for my $file (glob("$self->{dir}/*.log"), glob("$self->{dir}/san.*")) {
         next unless -s $file;
         diag("--- $file");
-        diag(`tail -n 25 $file`);
+        diag(`tail -n 8 $file`);
     }
 }
 
@@ -649,12 +657,15 @@ sub done
     my @faults = $self->log_faults;
     is(join('', @faults), '', 'no alert and no sanitizer report in any log');
 
+    $self->diag_logs if !Test::More->builder->is_passing;
     @alive = grep { $_ != $self } @alive;
 }
 
 END {
     my $rc = $?;
+    return if $$ != $owner;
     for my $self (@alive) {
+        $self->diag_logs if $rc || !Test::More->builder->is_passing;
         for my $what (qw(nginx junkmaild)) {
             my $pid = $self->{"${what}_pid"} or next;
             kill KILL => $self->children($pid), $pid;

@@ -30,7 +30,7 @@ sub new
     }
 
     my $self = bless { socket => $socket, buffer => '',
-                       timeout => $opt{timeout} || 10,
+                       timeout => $opt{timeout} || 60,
                        frame => Protocol::WebSocket::Frame->new(
                            max_payload_size => 0) }, $class;
 
