@@ -7,6 +7,7 @@ use warnings;
 
 use lib 't/lib';
 use IO::Socket::SSL;
+use IPC::Open2 qw(open2);
 use JunkMail::LMTP;
 use JunkMail::SMTP;
 use JunkMail::Test;
@@ -22,13 +23,24 @@ $redis->cmd('HSET', 'jm:domain:{junkmail.test}', policy => 'closed',
 $redis->cmd('ZADD', 'jm:domains', 1, 'junkmail.test');
 my $to = $jm->address($jm->account, alias => 'one')->{address};
 
-# openssl s_client on the port, saying QUIT; what it prints.
+# openssl s_client on the port; what it prints.  It says NOOP when it is greeted
+# and QUIT when that is answered: by then it has its tickets, too.
 sub s_client
 {
     my ($port, @options) = @_;
 
-    return qx{(sleep 0.5; echo NOOP; sleep 0.3; echo QUIT) | timeout 20 \\
-        openssl s_client -connect 127.0.0.1:$port -ign_eof -crlf @options 2>&1};
+    my $pid = open2(my $out, my $in, 'exec openssl s_client -ign_eof -crlf '
+        . "-connect 127.0.0.1:$port @options 2>&1");
+    my @say  = ([qr/^2[25]0 .*\n/m, 'NOOP'], [qr/^250 2\.0\.0 OK/m, 'QUIT']);
+    my $said = '';
+    local $SIG{PIPE} = 'IGNORE';
+
+    while (sysread($out, $said, 4096, length $said)) {
+        syswrite($in, (shift @say)->[1] . "\n")
+            while @say && $said =~ $say[0][0];
+    }
+    waitpid $pid, 0;
+    return $said;
 }
 
 subtest 'STARTTLS' => sub {
