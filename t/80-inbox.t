@@ -280,5 +280,16 @@ until_true("document.querySelector('.hero .note')", 'the other browser says so',
 is(join("\n", grep { !m{^ws://127\.0\.0\.1:$jm->{http_port}/api/v1/events} }
     @{ $c->{requests} }), '', 'no request left this server');
 
+# What a mail's own page may not have is another matter.
+my $refused = sub { join "\n", map { $_->{text} }
+    grep { $_->{url} !~ m{^\Q$base\Eapi/} } @{ $c->{refused} } };
+is($refused->(), '', 'the policy of the page forbade nothing');
+$c->run("document.body.setAttribute('style', 'color: red')");
+for (1 .. 100) {
+    last if $refused->();
+    $c->settle(0.1);
+}
+like($refused->(), qr/Content Security Policy/, 'which would have told');
+
 $jm->done;
 done_testing;

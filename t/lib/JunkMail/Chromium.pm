@@ -19,7 +19,8 @@ my $BINARY = '/usr/bin/chromium';
 sub available { -x $BINARY }
 
 # After new: {requests} (URLs), {scripts} (what was compiled, with its frame),
-# {targets} (pages that were opened besides ours).
+# {targets} (pages that were opened besides ours), {refused} (what its policy
+# forbade a page: the page's url, Chromium's text).
 sub new
 {
     my ($class, %opt) = @_;
@@ -57,7 +58,7 @@ sub new
     my $self = bless { pid => $pid, dir => $dir, in => $our_in,
                        out => $our_out, buffer => '', id => 0,
                        allow => $opt{allow} || [], requests => [],
-                       scripts => [], targets => [],
+                       scripts => [], targets => [], refused => [],
                        timeout => $opt{timeout} || 120 }, $class;
 
     $self->page;
@@ -105,7 +106,7 @@ sub watch
     $self->{session} = $self->call('Target.attachToTarget',
         { targetId => $target, flatten => JSON::PP::true })->{sessionId};
 
-    $self->call("$_.enable") for qw(Page Network Debugger);
+    $self->call("$_.enable") for qw(Page Network Debugger Log);
     $self->call('Fetch.enable', { patterns => [{ urlPattern => '*' }] });
     return $self->{session};
 }
@@ -187,6 +188,11 @@ sub event
             { url => $params->{url},
               frame => $params->{executionContextAuxData}{frameId},
               id => $params->{scriptId} };
+
+    } elsif ($method eq 'Log.entryAdded') {
+        my ($url, $text, $source) = @{ $params->{entry} }{qw(url text source)};
+        push @{ $self->{refused} }, { url => $url // '', text => $text }
+            if $source eq 'security';
 
     } elsif ($method eq 'Target.targetCreated') {
         push @{ $self->{targets} }, $params->{targetInfo}{url}
