@@ -13,6 +13,7 @@ import { saveKey } from './account.js';
 import { arrive, open, pane } from './mail.js';
 
 const HELP = { '/': 'search', s: 'star', u: 'mark unread', Delete: 'to bin', z: 'undo' };
+const FILTERS = ['', 'unread', 'starred', 'bin'];
 const MORE = 10;        // rows above and below those that are seen
 const REST = 3000;      // after a hand was at the list
 
@@ -23,8 +24,14 @@ let top = 0;                    // where the list is scrolled to
 let anchor = {};                // the topmost row: which, and its mail
 let held = 0;                   // how many came above unseen
 
-export function inbox(main, { a = '', f = '', q = '', m = '', s = '' }) {
-  const old = state.filter;
+export function inbox(main, { a = '', f: wish, q = '', m = '', s = '' }) {
+  const old = state.filter, f = FILTERS.includes(wish) ? wish : '';
+
+  if (a && state.addresses?.every(x => x.id !== a)) {
+    toast(t('error NOT_FOUND'));
+    location.replace(link({ f, q, m, s }));
+    a = '';
+  }
 
   if (old.a !== a || old.f !== f || old.q !== q) {
     chosen.clear();
@@ -109,7 +116,7 @@ function bulk() {
       h('span.room', t('selected', { n, total: state.total })),
       tools(some),
     ] : h('nav.filters', { 'aria-label': t('filters') },
-      ['', 'unread', 'starred', 'bin'].map(name => h('a', {
+      FILTERS.map(name => h('a', {
         href: here({ f: name }), 'aria-current': f === name && 'true',
       }, t(name || 'all')))));
 }

@@ -29,7 +29,7 @@ export function open(wanted) {
 
 async function read() {
   const mine = now;
-  const { data } = await get(`/emails/${encodeURIComponent(id)}`);
+  const { data } = await get(`/emails/${/^[\w-]{36}$/.test(id) ? id : 0}`);
 
   if (mine === now) {
     state.mail = data;
@@ -69,6 +69,10 @@ function part(name, ask, show) {
 export function pane(m, s) {
   const { mail } = state, shown = SHOWN.includes(s) ? s : 'mail';
 
+  // It has gone while it was read.
+  if (now.mail?.value && !mail) {
+    now.mail = { error: { code: 'NOT_FOUND', status: 404 } };
+  }
   // A ticket lives ten minutes: a frame that comes back needs another.
   if (shown !== 'mail') {
     delete now.ticket;

@@ -9,7 +9,7 @@ import { account, welcome } from './account.js';
 import { addresses } from './addresses.js';
 import { inbox } from './inbox.js';
 
-const VIEWS = { inbox, addresses, account };
+const VIEWS = { __proto__: null, inbox, addresses, account };
 
 let due, fresh = false;
 

@@ -7,6 +7,7 @@ import { call, enter, get } from './api.js';
 import { listen } from './events.js';
 
 const PAGE = 100;
+const AGAIN = 10000;            // after a failure
 
 export const state = {
   addresses: null,            // null until they are known
@@ -24,8 +25,6 @@ function show(news) {
   Object.assign(state, news);
   hooks.draw();
 }
-
-const failed = error => show({ error });
 
 // --- the address bar ---
 
@@ -54,25 +53,28 @@ export async function signIn(key) {
 
 export function begin(key) {
   enter(key);
-  readAddresses().catch(failed);
+  soon('addresses', readAddresses, 0);
   listen({
     frame,
     link: now => show({ link: now }),
-    poll: () => Promise.all([load(), state.near && load(state.near),
-      readAddresses()]),
+    async poll() {
+      await load();
+      await (state.near && load(state.near));
+      await readAddresses();
+    },
     check: () => get('/accounts/me'),
   });
   hooks.draw();
 }
 
-// Runs `work` once for many calls.
+// Runs `work` once for many calls, and until it succeeds.
 const due = {};
 
-function soon(name, work) {
+function soon(name, work, ms = 1000) {
   due[name] ??= setTimeout(() => {
     delete due[name];
-    work().catch(failed);
-  }, 1000);
+    work().catch(() => soon(name, work, AGAIN));
+  }, ms);
 }
 
 // --- addresses ---
@@ -101,8 +103,10 @@ export async function address(method, path, fields) {
 // --- the list ---
 
 let newest = '';
+let aside = [];                 // what went to or from the bin: it may come back
 
 export function openList(filter) {
+  aside = [];
   Object.assign(state, { filter, items: [], total: 0, done: false,
     loading: false, error: null });
   more();
@@ -115,7 +119,10 @@ export async function more() {
 
   if (!loading) {
     show({ loading: true, error: null });
-    await load(done ? '' : items.at(-1)?.id).catch(error => unless({ error }));
+    await load(done ? '' : items.at(-1)?.id).catch(error => {
+      unless({ error });
+      soon('list', load, AGAIN);
+    });
     unless({ loading: false });
   }
 }
@@ -123,7 +130,7 @@ export async function more() {
 // Reads the first page, or the one after a mail.  What the list has of the same
 // time gives way; what lies behind stays, unless more has come than a page holds.
 async function load(after = '') {
-  const { filter } = state, { a, f, q } = filter;
+  const { filter, items: were } = state, { a, f, q } = filter;
   const { data, total } = await get('/emails' + link({
     fields: 'summary', limit: PAGE, address_id: a, q, after,
     [f === 'bin' ? 'is_deleted' : f || 'f']: f && 'true',
@@ -134,6 +141,10 @@ async function load(after = '') {
 
   // Ids sort by time.
   const { items, done } = state;
+  if (items !== were) {
+    // something came meanwhile, and the answer may be older
+    soon('list', load);
+  }
   const last = data.length === PAGE ? data.at(-1).id : '';
   const behind = last <= items[0]?.id ? items.filter(i => i.id < last) : [];
   show({
@@ -171,7 +182,7 @@ function frame({ type, data: { ids, ...data } = {} }) {
 
   case 'hello':
     // what came between the first page and this
-    load().catch(failed);
+    soon('list', load, 0);
     break;
 
   case 'reset':
@@ -182,8 +193,7 @@ function frame({ type, data: { ids, ...data } = {} }) {
     if (state.filter.q) {
       soon('list', load);
     } else if (fits(data) && !state.items.some(i => i.id === data.id)) {
-      state.items = [data, ...state.items].sort((x, y) => x.id < y.id ? 1 : -1);
-      state.total++;
+      keep([data, ...state.items]);
     }
     if (data.id > newest) {
       seen(data.id);
@@ -196,31 +206,45 @@ function frame({ type, data: { ids, ...data } = {} }) {
     break;
 
   case 'email.deleted':
+  case 'address.deleted':
+  case 'address.expired':
     drop(some);
+    soon('list', load);
   }
 
   soon('addresses', readAddresses);
   hooks.draw();
 }
 
-function drop(ids) {
-  const gone = new Set(ids), kept = state.items.filter(i => !gone.has(i.id));
+function keep(items) {
+  state.total += items.length - state.items.length;
+  state.items = items.sort((x, y) => x.id < y.id ? 1 : -1);
+}
 
-  state.total -= state.items.length - kept.length;
-  state.items = kept;
+// These, or those of these addresses, are no more.
+function drop(ids) {
+  const gone = new Set(ids), stays = i => !gone.has(i.id) && !gone.has(i.addressId);
+
+  keep(state.items.filter(stays));
+  aside = aside.filter(stays);
+  if (state.mail && !stays(state.mail)) {
+    state.mail = null;
+  }
 }
 
 // Flags of mails.  What is read or loses its star stays where the eye is; what
-// changes sides with the bin goes, or has to be fetched.
+// changes sides with the bin goes or comes back, or has to be fetched.
 function flag(ids, flags) {
-  const some = new Set(ids);
-  const found = state.items.filter(i => some.has(i.id));
+  const some = new Set(ids), { filter, items, mail } = state;
+  const all = [...new Map([...aside, ...items].map(i => [i.id, i])).values()];
+  const found = all.filter(i => some.has(i.id));
+  const here = i => i.isDeleted === (filter.f === 'bin');
 
-  for (const item of [...found, state.mail]) {
+  for (const item of [...found, mail]) {
     some.has(item?.id) && Object.assign(item, flags);
   }
-  drop(found.filter(i => i.isDeleted !== (state.filter.f === 'bin'))
-    .map(i => i.id));
+  keep(all.filter(here));
+  aside = all.filter(i => !here(i));
   if (found.length < ids.length) {
     soon('list', load);
   }
