@@ -1,7 +1,7 @@
 // How one gets in, and the account: its key for other devices, keys for
 // programs, what is used of the quota, signing out, and the end of everything.
 
-import { attempt, button, confirm, copy, dialog, field, fill, form, h, save, toast }
+import { attempt, button, confirm, copy, dialog, field, fill, form, h, save }
   from './dom.js';
 import { call, forget, get, kept, key as mine } from './api.js';
 import { spans } from './addresses.js';
@@ -27,7 +27,6 @@ export const welcome = (main, { why }) => fill(main, h('div.hero',
 
 // --- keys ---
 
-// A key as text and as a file.
 const secret = (key, title, text) => dialog(title, [h('p', text),
   h('output.secret', { tabindex: 0 }, key),
   h('p.buttons', button(t('copy'), () => copy(key)), button(t('as file'),
@@ -59,14 +58,11 @@ const newKey = () => form(make, t('make key'),
       checked: i === 0 }), t(`scope ${value}`)))));
 
 async function make({ name, span, scope }) {
-  const scopes = [...scope].filter(box => box.checked).map(box => box.value);
+  const { data } = await call('POST', '/keys', {
+    name: name.value, expiresIn: Number(span.value) || null,
+    scopes: [...scope].filter(box => box.checked).map(box => box.value),
+  });
 
-  if (!scopes.length) {
-    toast(t('no scope'));
-    return;
-  }
-  const { data } = await call('POST', '/keys', { scopes, name: name.value,
-    expiresIn: Number(span.value) || null });
   name.value = '';
   read();
   await secret(data.key, data.name, t('new key text'));

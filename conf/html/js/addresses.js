@@ -10,7 +10,6 @@ const SPANS = [600, 3600, 86400, 604800, 2592000];
 
 let domains;
 
-// A choice of lengths of time, for a form.
 export const spans = (all = SPANS, value = 2592000) =>
   select({ name: 'span', value }, all.map(s => [s, s ? span(s) : t('for ever')]));
 
@@ -25,7 +24,6 @@ export async function extend(a) {
   }
 }
 
-// What one knows of an address at a glance.
 export const life = a => h('span', { class: a.isActive ? 'dim' : 'off' },
   !a.isActive && !over(a) && `${t('stopped')} · `, left(a.expiresAt));
 

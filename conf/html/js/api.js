@@ -3,8 +3,8 @@
 
 export const BASE = '/api/v1';
 
-const PATIENCE = 20000;         // for what is said
-const LONGEST = 600000;         // for a file
+const PATIENCE = 20000;   // for what is said
+const LONGEST = 600000;   // for a file
 
 // What the browser keeps for us.  It may refuse: then it lasts as long as the page.
 export const kept = (() => {

@@ -188,5 +188,10 @@ export const confirm = async (title, text, work) =>
 
 export const field = (label, input) => h('label.field', h('span', label), input);
 
+// Links, the first of which leads to what is shown unless one says otherwise.
+export const nav = (kind, names, shown, to) => h('nav', { class: kind,
+  'aria-label': t(kind) }, names.map((name, i) => h('a', { href: to(i && name),
+  'aria-current': name === shown && 'true' }, t(name))));
+
 export const select = (props, options) => h('select', props,
   options.map(([value, label]) => h('option', { value }, label)));

@@ -9,10 +9,10 @@
 
 import { BASE, key } from './api.js';
 
-const POLL = 10000;         // between two polls
-const AGAIN = 6;            // polls until push is tried again
-const LONGEST = 30000;      // between two attempts
-const PATIENCE = 10000;     // until a silent connection is given up
+const POLL = 10000;     // between two polls
+const AGAIN = 6;        // polls until push is tried again
+const LONGEST = 30000;  // between two attempts
+const PATIENCE = 10000; // until a silent connection is given up
 
 export async function listen({ frame, link, poll, check }) {
   let cursor = '', beat = 30, greeted, cut, silence;

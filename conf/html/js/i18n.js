@@ -23,7 +23,6 @@ export function t(name, values = {}) {
 // What there may be no words for.
 export const known = (name, values) => words[name] && t(name, values);
 
-// What went wrong, and what to do now.
 export const problem = e =>
   known(`error ${e.code}`, e) || t('error', { text: e.message });
 
@@ -41,7 +40,6 @@ export function bytes(n) {
 export const moment = iso => new Date(iso).toLocaleString(locale,
   { dateStyle: 'full', timeStyle: 'short' });
 
-// Today the hour, then the day, then the year too.
 export function when(iso) {
   const then = new Date(iso), now = new Date();
 

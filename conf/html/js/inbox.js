@@ -2,27 +2,32 @@
 // instead of it) the mail.  All rows have one height, so only those near the
 // eye are there, and what comes in above them moves the scroll bar, not them.
 
-import { $, announce, attempt, button, confirm, fill, h, icon, select, toast, tool,
-  trouble } from './dom.js';
+import { $, announce, attempt, button, confirm, fill, h, icon, nav, select, toast,
+  tool, trouble } from './dom.js';
 import { t, when } from './i18n.js';
 import { kept } from './api.js';
 import { change, destroy, hooks, link, more, openList, over, route, state }
   from './state.js';
 import { extend, giveaway, life } from './addresses.js';
 import { saveKey } from './account.js';
-import { arrive, open, pane } from './mail.js';
+import { open, pane } from './mail.js';
 
 const HELP = { '/': 'search', s: 'star', u: 'mark unread', Delete: 'to bin', z: 'undo' };
+<<<<<<< HEAD
 const FILTERS = ['', 'unread', 'starred', 'bin'];
 const MORE = 10;        // rows above and below those that are seen
 const REST = 3000;      // after a hand was at the list
+=======
+const MORE = 10;         // rows above and below those that are seen
+const REST = 3000;       // after a hand was at the list
+>>>>>>> 92b9ed4 (Inbox: one helper for rows of links, views found by their names)
 
 const chosen = new Set();
-let current;                    // the row that Tab reaches
-let acted = 0, resting;         // when a hand was last at the list
-let top = 0;                    // where the list is scrolled to
-let anchor = {};                // the topmost row: which, and its mail
-let held = 0;                   // how many came above unseen
+let current;             // the row that Tab reaches
+let acted = 0, resting;  // when a hand was last at the list
+let top = 0;             // where the list is scrolled to
+let anchor = {};         // the topmost row: which, and its mail
+let held = 0;            // how many came above unseen
 
 export function inbox(main, { a = '', f: wish, q = '', m = '', s = '' }) {
   const old = state.filter, f = FILTERS.includes(wish) ? wish : '';
@@ -51,14 +56,11 @@ export function inbox(main, { a = '', f: wish, q = '', m = '', s = '' }) {
         h('p.dim', Object.entries(HELP).map(([key, does]) =>
           [h('kbd', key), ` ${t(does)} `]))))));
   settle();
-  if (m) {
-    arrive();
-  } else if (left) {
+  if (!m && left) {
     reach();
   }
 }
 
-// The list with the mail or filter that is said.
 export const here = change => link({ ...state.filter, ...change });
 const visit = change => location.assign(here(change));
 const at = id => state.items.findIndex(i => i.id === id);
@@ -115,10 +117,15 @@ function bulk() {
     n > 0 ? [
       h('span.room', t('selected', { n, total: state.total })),
       tools(some),
+<<<<<<< HEAD
     ] : h('nav.filters', { 'aria-label': t('filters') },
       FILTERS.map(name => h('a', {
         href: here({ f: name }), 'aria-current': f === name && 'true',
       }, t(name || 'all')))));
+=======
+    ] : nav('filters', ['all', 'unread', 'starred', 'bin'], f || 'all',
+      value => here({ f: value })));
+>>>>>>> 92b9ed4 (Inbox: one helper for rows of links, views found by their names)
 }
 
 // --- what can be done with mails ---

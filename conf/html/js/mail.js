@@ -2,18 +2,18 @@
 // that may run nothing, so that this page may measure it (README, "The web
 // inbox").
 
-import { $, announce, button, copier, h, icon, save, trouble } from './dom.js';
+import { $, announce, button, copier, h, icon, nav, save, trouble } from './dom.js';
 import { BASE, call, file, get } from './api.js';
 import { bytes, known, moment, t } from './i18n.js';
 import { change, hooks, state } from './state.js';
 import { here, tools } from './inbox.js';
 
-const LONGEST = 300000;         // characters of the source that are shown
-const TALLEST = 30000;          // pixels of a frame; then it scrolls by itself
+const LONGEST = 300000;  // characters of the source that are shown
+const TALLEST = 30000;   // pixels of a frame; then it scrolls by itself
 const SHOWN = ['mail', 'text', 'source', 'details'];
 
-let id = '';                    // of the mail that is read, if any
-let now = {};                   // what goes with it: its parts, and what was asked
+let id = '';             // of the mail that is read, if any
+let now = {};            // what goes with it: its parts, and what was asked
 
 // Begins to read a mail, or none; returns which it was before.
 export function open(wanted) {
@@ -39,26 +39,24 @@ async function read() {
   return data;
 }
 
-// The first time that it is there it gets the focus.
-export function arrive() {
-  if (state.mail && !now.arrived) {
-    now.arrived = true;
-    $('pane').scrollTop = 0;
-    $('pane').querySelector('h2').focus({ preventScroll: true });
-  }
-}
-
 function again(name) {
   delete now[name];
   hooks.draw();
 }
 
-// A part of the mail, asked for when it is first looked at.
+// A part of the mail, asked for when it is first looked at; the mail itself gets
+// the focus then.
 function part(name, ask, show) {
   if (!now[name]) {
     const it = now[name] = {};
     ask().then(value => Object.assign(it, { value }),
-      error => Object.assign(it, { error })).then(hooks.draw);
+      error => Object.assign(it, { error })).then(() => {
+      hooks.now();
+      if (it === now.mail) {
+        $('pane')?.scrollTo(0, 0);
+        $('pane')?.querySelector('h2')?.focus();
+      }
+    });
   }
 
   const { value, error } = now[name];
@@ -85,9 +83,7 @@ export function pane(m, s) {
       h('span.room'), mail && tools([mail])),
     part('mail', read, () => [
       head(mail),
-      h('nav.modes', { 'aria-label': t('show as') }, SHOWN.map(name =>
-        h('a', { href: here({ m, s: name !== 'mail' && name }),
-          'aria-current': name === shown && 'true' }, t(name)))),
+      nav('modes', SHOWN, shown, value => here({ m, s: value })),
       h('div.body', { 'data-id': `${m} ${shown}` },
         { mail: framed, text, source, details }[shown](mail)),
     ]),
@@ -130,8 +126,6 @@ function attachment({ filename, size, url }) {
     save(await file(url.replace(BASE, '')), name);
   }, '', { title: t('download', { name, size: bulk }) }));
 }
-
-// --- ways to show it ---
 
 // Behind a ticket.  Pictures of the mail itself come on request; others not at all.
 const framed = ({ attachments, remoteImages }) => part('ticket',

@@ -1,7 +1,7 @@
 // The frame around the views: draws the one that the address bar names, and says
 // in title, icon and notification that mail has come.
 
-import { $, announce, fill, h, icon, tool } from './dom.js';
+import { $, announce, fill, h, icon, nav, tool } from './dom.js';
 import { t } from './i18n.js';
 import { key } from './api.js';
 import { begin, hooks, link, route, state } from './state.js';
@@ -9,22 +9,26 @@ import { account, welcome } from './account.js';
 import { addresses } from './addresses.js';
 import { inbox } from './inbox.js';
 
+<<<<<<< HEAD
 const VIEWS = { __proto__: null, inbox, addresses, account };
+=======
+const VIEWS = [inbox, addresses, account];
+>>>>>>> 92b9ed4 (Inbox: one helper for rows of links, views found by their names)
 
 let due, fresh = false;
 
 hooks.now = () => {
-  const params = route(), name = VIEWS[params.v] ? params.v : 'inbox';
-  const main = $('main'), kind = key ? name : 'welcome';
+  const main = $('main'), params = route();
+  const view = key ? VIEWS.find(v => v.name === params.v) ?? inbox : welcome;
 
   clearTimeout(due);
   due = null;
-  fill($('top'), header(name));
-  if (main.className !== kind) {
-    main.className = kind;
+  fill($('top'), header(view.name));
+  if (main.className !== view.name) {
+    main.className = view.name;
     main.replaceChildren();
   }
-  (key ? VIEWS[name] : welcome)(main, params);
+  view(main, params);
 
   const n = state.addresses?.reduce((sum, a) => sum + a.unread, 0);
   fresh &&= document.hidden;
@@ -40,9 +44,7 @@ hooks.draw = () => {
 const header = name => [
   h('a.brand', { href: '#' }, icon('mail'), 'JunkMail'),
   key && [
-    h('nav', { 'aria-label': t('pages') }, Object.keys(VIEWS).map(v => h('a', {
-      href: link({ v: v !== 'inbox' && v }), 'aria-current': v === name && 'page',
-    }, t(v)))),
+    nav('pages', VIEWS.map(v => v.name), name, v => link({ v })),
     h('span', { id: 'link', class: state.link, role: 'status' },
       h('span', t(`link ${state.link}`))),
     window.Notification?.permission === 'default' && tool('bell', t('notify me'),

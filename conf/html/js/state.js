@@ -10,12 +10,12 @@ const PAGE = 100;
 const AGAIN = 10000;            // after a failure
 
 export const state = {
-  addresses: null,            // null until they are known
+  addresses: null,  // null until they are known
   link: 'waiting',
-  filter: {},                 // { a: address, f: unread|starred|bin, q }
+  filter: {},       // { a: address, f: unread|starred|bin, q }
   items: [], total: 0, done: false, loading: false, error: null,
-  near: '',                   // a mail a little above those that are seen
-  mail: null,                 // all of the one that is read
+  near: '',         // a mail a little above those that are seen
+  mail: null,       // all of the one that is read
 };
 
 // What main.js sets: to draw again soon or now, and to say that mail has come.
