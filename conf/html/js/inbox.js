@@ -13,14 +13,9 @@ import { saveKey } from './account.js';
 import { open, pane } from './mail.js';
 
 const HELP = { '/': 'search', s: 'star', u: 'mark unread', Delete: 'to bin', z: 'undo' };
-<<<<<<< HEAD
-const FILTERS = ['', 'unread', 'starred', 'bin'];
-const MORE = 10;        // rows above and below those that are seen
-const REST = 3000;      // after a hand was at the list
-=======
+const FILTERS = ['all', 'unread', 'starred', 'bin'];
 const MORE = 10;         // rows above and below those that are seen
 const REST = 3000;       // after a hand was at the list
->>>>>>> 92b9ed4 (Inbox: one helper for rows of links, views found by their names)
 
 const chosen = new Set();
 let current;             // the row that Tab reaches
@@ -30,7 +25,7 @@ let anchor = {};         // the topmost row: which, and its mail
 let held = 0;            // how many came above unseen
 
 export function inbox(main, { a = '', f: wish, q = '', m = '', s = '' }) {
-  const old = state.filter, f = FILTERS.includes(wish) ? wish : '';
+  const old = state.filter, f = FILTERS.indexOf(wish) > 0 ? wish : '';
 
   if (a && state.addresses?.every(x => x.id !== a)) {
     toast(t('error NOT_FOUND'));
@@ -117,15 +112,7 @@ function bulk() {
     n > 0 ? [
       h('span.room', t('selected', { n, total: state.total })),
       tools(some),
-<<<<<<< HEAD
-    ] : h('nav.filters', { 'aria-label': t('filters') },
-      FILTERS.map(name => h('a', {
-        href: here({ f: name }), 'aria-current': f === name && 'true',
-      }, t(name || 'all')))));
-=======
-    ] : nav('filters', ['all', 'unread', 'starred', 'bin'], f || 'all',
-      value => here({ f: value })));
->>>>>>> 92b9ed4 (Inbox: one helper for rows of links, views found by their names)
+    ] : nav('filters', FILTERS, f || 'all', value => here({ f: value })));
 }
 
 // --- what can be done with mails ---

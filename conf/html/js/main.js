@@ -9,11 +9,7 @@ import { account, welcome } from './account.js';
 import { addresses } from './addresses.js';
 import { inbox } from './inbox.js';
 
-<<<<<<< HEAD
-const VIEWS = { __proto__: null, inbox, addresses, account };
-=======
 const VIEWS = [inbox, addresses, account];
->>>>>>> 92b9ed4 (Inbox: one helper for rows of links, views found by their names)
 
 let due, fresh = false;
 
