@@ -1,11 +1,13 @@
 /*
- * One-time codes (extract.h).  A code is four to eight digits, or a short mix
- * of letters and digits, near words that announce one (extract_words.def).
- * Every candidate gets points for the words around it; words that announce
- * another kind of number (an order, a price, a telephone) take them away.
- * Reads the subject and the text's beginning; allocates in the message's
- * arena.
+ * One-time codes (extract.h).  A code is four to eight digits, a short mix of
+ * letters and digits, or some words with dashes between them, near words that
+ * announce one (extract_words.def). Every candidate gets points for the words
+ * around it; words that announce another kind of number (an order, a price, a
+ * telephone) take them away. Reads the subject and the text's beginning;
+ * allocates in the message's arena.
  */
+
+#define _GNU_SOURCE /* memmem */
 
 #include "extract.h"
 
@@ -17,7 +19,7 @@
 #define JM_CODE_SOURCE     (32 * 1024) /* bytes of text looked at */
 #define JM_CODE_CANDIDATES 500
 #define JM_CODE_MAX        5   /* returned */
-#define JM_CODE_LENGTH     12  /* bytes of the longest */
+#define JM_CODE_LENGTH     40  /* bytes of the longest */
 #define JM_CODE_BEFORE     110 /* bytes of context */
 #define JM_CODE_AFTER      60
 #define JM_CODE_ENOUGH     60 /* points */
@@ -53,8 +55,17 @@ typedef struct {
     u_char code[JM_CODE_LENGTH];
     size_t len;
     int    letters; /* nothing else */
+    int    phrase;  /* words with dashes between them */
     int    points;
 } jm_code_t;
+
+/* What a word that may be a code is made of. */
+typedef struct {
+    size_t len;
+    size_t digits, upper, lower, dashes;
+    size_t changes; /* of the kind of character */
+    size_t groups;  /* lengths of what the dashes part, four bits each */
+} jm_code_form_t;
 
 typedef struct {
     jm_code_t found[JM_CODE_MAX];
@@ -459,6 +470,18 @@ jm_code_alone(const u_char *start, const u_char *end, const u_char *from,
 }
 
 
+/* Does a colon announce what comes next? */
+static int
+jm_code_told(const u_char *start, const u_char *from)
+{
+    while (start > from && start[-1] <= ' ') {
+        start--;
+    }
+
+    return start > from && start[-1] == ':';
+}
+
+
 static int
 jm_code_year(const jm_code_t *code)
 {
@@ -529,6 +552,12 @@ jm_code_judge(jm_codes_t *codes, jm_code_t *code, const u_char *start,
     }
 
     alone = jm_code_alone(start, end, from, to);
+
+    /* nothing else tells it from "state-of-the-art" */
+    if (code->phrase && !(alone && jm_code_told(start, from))) {
+        return;
+    }
+
     code->points = codes->bonus + jm_code_around(start, end, from, to, alone);
 
     if (alone) {
@@ -647,79 +676,118 @@ jm_code_no_word(const u_char *p, size_t n)
 }
 
 
-/*
- * The shapes of a code in one word: 123456, 123-456, 12-34-56, G-123456,
- * A1B2C3, X7K9-2QPL, XKQPTR.  Fills `code` with what a person would type.
- */
+/* Counts what the word is made of; 0 if that is more than letters, digits and
+ * dashes between them. */
 static int
-jm_code_shape(jm_code_t *code, const u_char *p, const u_char *end)
+jm_code_form(jm_code_form_t *form, const u_char *p, const u_char *end)
 {
-    size_t n, digits, upper, lower, dashes, groups, group;
+    int kind, last;
 
-    digits = upper = lower = dashes = group = 0;
-    groups = 0; /* lengths, four bits each */
-    n = end - p;
+    memset(form, 0, sizeof(jm_code_form_t));
+    form->len = end - p;
 
-    if (n < 4 || n > JM_CODE_LENGTH) {
-        return 0;
-    }
+    for (last = 0; p < end; p++, last = kind) {
+        kind = *p == '-' ? '-' : *p <= '9' ? '0' : *p <= 'Z' ? 'A' : 'a';
 
-    memcpy(code->code, p, n);
-    code->len = 0;
-    code->letters = 0;
-
-    for (/* void */; p < end; p++) {
-        if (*p == '-') {
-            dashes++;
-            groups = (groups << 4) | group;
-            group = 0;
+        if (kind == '-') {
+            form->dashes++;
+            form->groups <<= 4;
             continue;
         }
 
-        if (!jm_code_alnum(*p)) {
+        if (!jm_code_alnum(*p) || (form->groups & 15) == 15) {
             return 0;
         }
 
-        group++;
-        digits += *p <= '9';
-        upper += *p >= 'A' && *p <= 'Z';
-        lower += *p >= 'a';
+        form->groups++;
+        form->digits += kind == '0';
+        form->upper += kind == 'A';
+        form->lower += kind == 'a';
+        form->changes += kind != last;
     }
 
-    groups = (groups << 4) | group;
+    return 1;
+}
 
-    if (upper == 0 && lower == 0) {
-        if (dashes == 0 ? digits > 8
-                        : groups != 0x33 && groups != 0x44 && groups != 0x222)
-        {
-            return 0;
-        }
 
-    } else if (dashes == 1 && upper == 1 && digits == group && digits >= 4
-               && lower == 0)
+/* "123456", "123-456", "12-34-56" */
+static int
+jm_code_is_digits(const jm_code_form_t *form)
+{
+    return form->dashes == 0 ? form->digits <= 8
+                             : form->groups == 0x33 || form->groups == 0x44
+                                   || form->groups == 0x222;
+}
+
+
+/* "paint-sugar-river-clock", "aabb-ccdd-eeff" */
+static int
+jm_code_is_phrase(const jm_code_form_t *form)
+{
+    return form->upper + form->digits == 0 && form->dashes >= 2
+           && form->dashes <= 5;
+}
+
+
+/* "kT7mPq2x": no name of a thing ("iPhone15Pro") changes its kind of character
+ * that often. */
+static int
+jm_code_is_password(const jm_code_form_t *form)
+{
+    return form->digits != 0 && form->upper != 0 && form->lower != 0
+           && form->dashes == 0 && form->len >= 8
+           && form->changes * 3 >= form->len * 2;
+}
+
+
+/* "A1B2C3", "a1b2c3", "X7K9-2QPL", "9F3K-2LMX-77QA", "XKQPTR" */
+static int
+jm_code_is_mix(const jm_code_form_t *form)
+{
+    return (form->upper == 0 || form->lower == 0) && form->len >= 5
+           && (form->groups == 0x44 || form->groups == 0x33
+               || form->groups == 0x444
+               || (form->dashes == 0 && form->len <= 10))
+           && (form->lower == 0 || (form->digits >= 2 && form->len >= 6));
+}
+
+
+/* A code in one word.  Fills `code` with what a person would type. */
+static int
+jm_code_shape(jm_code_t *code, const u_char *p, const u_char *end)
+{
+    jm_code_form_t form;
+
+    if (end - p < 4 || end - p > JM_CODE_LENGTH
+        || !jm_code_form(&form, p, end)) {
+        return 0;
+    }
+
+    memset(code, 0, sizeof(jm_code_t));
+
+    if (form.upper == 1 && form.lower == 0 && form.digits >= 4
+        && form.dashes == 1 && (form.groups & 15) == form.digits)
     {
         /* "G-123456": the letter is the sender's own */
-        memmove(code->code, code->code + n - digits, digits);
-        code->len = digits;
-        return 1;
+        p = end - form.digits;
 
-    } else {
-        code->len = n;
-        code->letters = digits == 0;
+    } else if (form.upper + form.lower != 0) {
+        code->letters = form.digits == 0;
+        code->phrase = jm_code_is_phrase(&form);
+        code->len = form.len;
+        memcpy(code->code, p, form.len);
 
-        if (code->letters && !jm_code_no_word(code->code, n)) {
-            return 0;
-        }
+        return code->phrase || jm_code_is_password(&form)
+               || (jm_code_is_mix(&form)
+                   && (!code->letters || jm_code_no_word(p, form.len)));
 
-        return (upper == 0 || lower == 0) && n >= 5
-               && (groups == 0x44 || groups == 0x33
-                   || (dashes == 0 && n <= 10))
-               && (lower == 0 || (digits >= 2 && n >= 6));
+    } else if (!jm_code_is_digits(&form)) {
+        return 0;
     }
 
-    for (n = 0, p = code->code; n < digits + dashes; n++) {
-        if (p[n] != '-') {
-            code->code[code->len++] = p[n];
+    for (/* void */; p < end; p++) {
+        if (*p != '-') {
+            code->code[code->len++] = *p;
         }
     }
 
@@ -746,9 +814,9 @@ jm_code_spaced(jm_code_t *code, jm_code_word_t *word, const u_char *end)
     }
 
     most = len == 1 ? 8 : 6;
+    memset(code, 0, sizeof(jm_code_t));
     memcpy(code->code, word->start, len);
     code->len = len;
-    code->letters = 0;
 
     while (jm_code_next(&next, last.next, end) && jm_code_all_digits(&next)) {
         if ((size_t) (next.end - next.start) != len || code->len + len > most)
@@ -845,13 +913,47 @@ jm_code_scan(jm_codes_t *codes, jm_str_t text)
             jm_code_judge(codes, &code, start, word.end, text.data, end);
         }
 
+        /* "Packstation 145: 8824" are two */
         number = word.next < end && (*word.next == ' ' || *word.next == 0xc2)
+                 && *word.end != ':'
                  && (jm_code_all_digits(&word)
                      || (word.end == word.next
                          && jm_code_unit(word.start, word.end))
                      || (word.marked && word.start == word.end));
         p = word.next;
     }
+}
+
+
+/* The beginning of a text, its full-width digits (U+FF10 to U+FF19) as ours.
+ */
+static jm_str_t
+jm_code_source(jm_arena_t *arena, jm_str_t text)
+{
+    size_t i, n;
+
+    text = jm_charset_trim(text, JM_CODE_SOURCE);
+
+    if (text.len == 0 || memmem(text.data, text.len, "\xef\xbc", 2) == NULL) {
+        return text;
+    }
+
+    text = jm_arena_str(arena, text.data, text.len);
+
+    for (i = 0, n = 0; i < text.len; i++, n++) {
+        text.data[n] = text.data[i];
+
+        if (text.len - i > 2 && memcmp(text.data + i, "\xef\xbc", 2) == 0
+            && text.data[i + 2] >= 0x90 && text.data[i + 2] <= 0x99)
+        {
+            text.data[n] = text.data[i + 2] - 0x90 + '0';
+            i += 2;
+        }
+    }
+
+    text.len = n;
+
+    return text;
 }
 
 
@@ -868,16 +970,16 @@ jm_extract_codes(jm_message_t *m)
     }
 
     codes.bonus = 15;
-    jm_code_scan(&codes, m->subject);
+    jm_code_scan(&codes, jm_code_source(m->arena, m->subject));
     codes.bonus = 0;
-    jm_code_scan(&codes, jm_charset_trim(m->text, JM_CODE_SOURCE));
+    jm_code_scan(&codes, jm_code_source(m->arena, m->text));
 
     /* Some say the code in their HTML only. */
 
     if (codes.nfound == 0 && m->html.data != NULL
         && m->clean.text.data != m->text.data)
     {
-        jm_code_scan(&codes, jm_charset_trim(m->clean.text, JM_CODE_SOURCE));
+        jm_code_scan(&codes, jm_code_source(m->arena, m->clean.text));
     }
 
     m->codes = jm_arena_alloc(m->arena, JM_CODE_MAX * sizeof(jm_str_t));

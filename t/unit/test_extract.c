@@ -2,6 +2,7 @@
  * extract.c: codes that a person would type, and numbers that are none.
  */
 
+#include "extract_fresh.h"
 #include "extract_mails.h"
 #include "message_case.h"
 
@@ -15,6 +16,31 @@ static const extract_case_t cases[] = {
     { "Aktion", "Mit 3500 Filialen! Melden Sie sich zum Newsletter an.", "" },
     { "Adresse",
       "Pour finaliser, saisissez ces chiffres sur le site :\n\n5082", "5082" },
+    /* words with dashes, and characters of every kind, that are no codes */
+    { "Your code", "Sign in with your code to read our\n\nstate-of-the-art\n",
+      "" },
+    { "Confirm your account", "Confirm the code of the state-of-the-art shop.",
+      "" },
+    { "Verify your iPhone15",
+      "Your verification code for iPhone15Pro and PlayStation5 was sent.",
+      "" },
+    { "Pull request", "Review requested on branch: fix-login-code", "" },
+    { "Watch", "How to log in: youtu.be/dQw4w9WgXcQ", "" },
+    { "Password", "The password of HP2055dn or WiFi6Router was changed.", "" },
+    { "Your temporary password",
+      "The temporary password is valid for 1440 minutes.", "" },
+    { "Your code", "Your code expires in 3600 seconds, or 1440 minutes.", "" },
+    { "Ihr Code", "Der Code ist 1440 Minuten gültig.", "" },
+    { "Votre code", "Le code est valable 1440 minutes ou 86400 secondes.",
+      "" },
+    { "Tu código", "El código caduca en 1440 minutos.", "" },
+    { "Il codice", "Il codice scade tra 1440 minuti.", "" },
+    { "O código", "O código expira em 1440 minutos.", "" },
+    { "De code", "De code is 1440 minuten geldig.", "" },
+    { "Kod", "Kod jest ważny przez 1440 minut.", "" },
+    { "Packstation", "Packstation 1452: 8824 Pakete. Telefon 030 1452: 8824",
+      "" },
+    { "コード", "お電話：０３－１２３４－５６７８、注文番号４８２９１３", "" },
 };
 
 
@@ -83,6 +109,23 @@ test_mails(void **state)
     assert_true(COUNT(extract_mails) >= 180);
 
     assert_int_equal(wrong_cases(extract_mails, COUNT(extract_mails)), 0);
+}
+
+
+static void
+test_fresh(void **state)
+{
+    assert_int_equal(COUNT(extract_fresh), 60);
+    assert_int_equal(wrong_cases(extract_fresh, COUNT(extract_fresh)), 0);
+}
+
+
+static void
+test_fresh_none(void **state)
+{
+    assert_int_equal(COUNT(extract_fresh_none), 60);
+    assert_int_equal(
+        wrong_cases(extract_fresh_none, COUNT(extract_fresh_none)), 0);
 }
 
 
@@ -184,6 +227,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),   cmocka_unit_test(test_codes),
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_mails),
+        cmocka_unit_test(test_fresh),   cmocka_unit_test(test_fresh_none),
         cmocka_unit_test(test_links),   cmocka_unit_test(test_every_length),
     };
 
