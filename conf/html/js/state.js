@@ -103,10 +103,10 @@ export async function address(method, path, fields) {
 // --- the list ---
 
 let newest = '';
-let aside = [];                 // what went to or from the bin: it may come back
+let all = [];   // the list, and what has left it for the bin or from there
 
 export function openList(filter) {
-  aside = [];
+  all = [];
   Object.assign(state, { filter, items: [], total: 0, done: false,
     loading: false, error: null });
   more();
@@ -130,7 +130,7 @@ export async function more() {
 // Reads the first page, or the one after a mail.  What the list has of the same
 // time gives way; what lies behind stays, unless more has come than a page holds.
 async function load(after = '') {
-  const { filter, items: were } = state, { a, f, q } = filter;
+  const { filter } = state, { a, f, q } = filter, before = all;
   const { data, total } = await get('/emails' + link({
     fields: 'summary', limit: PAGE, address_id: a, q, after,
     [f === 'bin' ? 'is_deleted' : f || 'f']: f && 'true',
@@ -139,24 +139,31 @@ async function load(after = '') {
     return;
   }
 
-  // Ids sort by time.
-  const { items, done } = state;
-  if (items !== were) {
+  if (all !== before) {
     // something came meanwhile, and the answer may be older
     soon('list', load);
   }
   const last = data.length === PAGE ? data.at(-1).id : '';
-  const behind = last <= items[0]?.id ? items.filter(i => i.id < last) : [];
-  show({
-    items: [...items.filter(i => after && i.id >= after), ...data, ...behind],
-    done: behind.length ? done : !last,
-    total, error: null,
-  });
+  const joins = last <= state.items[0]?.id, ids = new Set(data.map(i => i.id));
+  keep([...data, ...all.filter(i => !ids.has(i.id)
+    && (!here(i) || (after && i.id >= after) || (joins && i.id < last)))]);
+  show({ total, error: null,
+    done: state.items.at(-1)?.id < last ? state.done : !last });
   if (newest) {
     data.filter(i => i.id > newest && !i.isRead && !i.isDeleted)
       .reverse().forEach(hooks.arrived);
   }
   seen(data[0]?.id);
+}
+
+const here = i => i.isDeleted === (state.filter.f === 'bin');
+
+// Ids sort by time.
+function keep(items) {
+  all = items.toSorted((x, y) => x.id < y.id ? 1 : -1);
+  const shown = all.filter(here);
+  state.total += shown.length - state.items.length;
+  state.items = shown;
 }
 
 // In an empty box whatever comes is new.
@@ -166,11 +173,11 @@ function seen(id = '0') {
 
 // --- events ---
 
-function fits({ addressId, isDeleted, isStarred, isRead }) {
+function fits(item) {
   const { a, f } = state.filter;
 
-  return (!a || addressId === a) && isDeleted === (f === 'bin')
-    && (f !== 'starred' || isStarred) && (f !== 'unread' || !isRead);
+  return here(item) && (!a || item.addressId === a)
+    && (f !== 'starred' || item.isStarred) && (f !== 'unread' || !item.isRead);
 }
 
 function frame({ type, data: { ids, ...data } = {} }) {
@@ -192,8 +199,8 @@ function frame({ type, data: { ids, ...data } = {} }) {
   case 'email.received':
     if (state.filter.q) {
       soon('list', load);
-    } else if (fits(data) && !state.items.some(i => i.id === data.id)) {
-      keep([data, ...state.items]);
+    } else if (fits(data) && !all.some(i => i.id === data.id)) {
+      keep([data, ...all]);
     }
     if (data.id > newest) {
       seen(data.id);
@@ -216,17 +223,11 @@ function frame({ type, data: { ids, ...data } = {} }) {
   hooks.draw();
 }
 
-function keep(items) {
-  state.total += items.length - state.items.length;
-  state.items = items.sort((x, y) => x.id < y.id ? 1 : -1);
-}
-
 // These, or those of these addresses, are no more.
 function drop(ids) {
   const gone = new Set(ids), stays = i => !gone.has(i.id) && !gone.has(i.addressId);
 
-  keep(state.items.filter(stays));
-  aside = aside.filter(stays);
+  keep(all.filter(stays));
   if (state.mail && !stays(state.mail)) {
     state.mail = null;
   }
@@ -235,16 +236,12 @@ function drop(ids) {
 // Flags of mails.  What is read or loses its star stays where the eye is; what
 // changes sides with the bin goes or comes back, or has to be fetched.
 function flag(ids, flags) {
-  const some = new Set(ids), { filter, items, mail } = state;
-  const all = [...new Map([...aside, ...items].map(i => [i.id, i])).values()];
-  const found = all.filter(i => some.has(i.id));
-  const here = i => i.isDeleted === (filter.f === 'bin');
+  const some = new Set(ids), found = all.filter(i => some.has(i.id));
 
-  for (const item of [...found, mail]) {
+  for (const item of [...found, state.mail]) {
     some.has(item?.id) && Object.assign(item, flags);
   }
-  keep(all.filter(here));
-  aside = all.filter(i => !here(i));
+  keep(all);
   if (found.length < ids.length) {
     soon('list', load);
   }
@@ -255,8 +252,8 @@ function flag(ids, flags) {
 // Changes the list at once, then does `work` with a hundred at a time.  If that
 // fails all is as it was, and read again in case a part of it was done.
 async function each(ids, atOnce, work) {
-  const { filter, mail, total } = state, was = { ...mail };
-  const items = state.items.map(i => ({ ...i }));
+  const { filter, mail } = state, was = { ...mail };
+  const before = all.map(i => ({ ...i }));
 
   atOnce();
   hooks.draw();
@@ -267,8 +264,9 @@ async function each(ids, atOnce, work) {
     soon('addresses', readAddresses);
   } catch (e) {
     Object.assign(mail ?? {}, was);
-    filter === state.filter && show({ items, total });
-    load().catch(() => {});
+    filter === state.filter && keep(before);
+    soon('list', load, 0);
+    hooks.draw();
     throw e;
   }
 }
