@@ -95,9 +95,9 @@ is(delivered(), 'Acme', 'with its tracker named');
 spurt('rows.tsv', $header . row('Other', 'px.other.example'));
 my %before = map { $_ => 1 } $jm->junkmaild_workers;
 kill HUP => $jm->{junkmaild_pid};
-ok($jm->eventually(sub { $jm->read('junkmaild.log') =~ /reloaded/ }, 20),
+ok($jm->eventually(sub { $jm->read('junkmaild.log') =~ /reloaded/ }),
     'SIGHUP');
-ok($jm->eventually(sub { !grep { $before{$_} } $jm->junkmaild_workers }, 20),
+ok($jm->eventually(sub { !grep { $before{$_} } $jm->junkmaild_workers }),
     'new workers');
 is(delivered(), 'Other', 'with the rows of now');
 
@@ -106,7 +106,7 @@ kill HUP => $jm->{junkmaild_pid};
 ok($jm->eventually(sub {
     $jm->read('junkmaild.log') =~ /rows\.tsv:2: vendor/
         && $jm->read('junkmaild.log') =~ /the old one stays/;
-}, 20), 'SIGHUP with a wrong row');
+}), 'SIGHUP with a wrong row');
 is(delivered(), 'Other', 'changes nothing');
 
 $jm->done;

@@ -119,8 +119,7 @@ for ([$me, 600], [$warden, 100]) {
     is($jm->api(GET => '/accounts/me', key => $who->{key})
         ->{headers}{'x-ratelimit-limit'}, $limit, "$limit requests a minute");
 }
-while (keys_of($warden->{key})->{status} == 200) { }
-$r = keys_of($warden->{key});
+while (($r = keys_of($warden->{key}))->{status} == 200) { }
 is_error($r, 429, 'RATE_LIMITED', 'no more');
 is(keys_of($me->{key})->{status}, 200, 'another key of the account goes on');
 

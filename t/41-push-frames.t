@@ -104,7 +104,7 @@ for my $case (@cases) {
 # --- floods ----------------------------------------------------------------
 
 my $begun = frame(0x01, '{');
-for (['pings', '', 0x89, '', qr/(pong\(\) ){10,20}/],
+for (['pings', '', 0x89, '', qr/(pong\(\) ){10,100}/],
      ['pongs', '', 0x8a, ''],
      ['empty fragments', $begun, 0x00, ''],
      ['fragments of an octet', $begun, 0x00, ' '],
@@ -146,7 +146,7 @@ $ws = $jm->ws("/quick$EVENTS", key => $me->{key});
 is $ws->json->{heartbeat}, 1, 'hello names the heartbeat';
 
 for (1 .. 3) {
-    my $f = $ws->next_frame(3);
+    my $f = $ws->next_frame;
     is $f->{opcode}, 9, 'a ping after a second of silence';
     $ws->send_frame(10, $f->{data});
 }
@@ -174,7 +174,7 @@ for (1 .. $count / 50) {
 is $seen, $count, 'a fast reader gets everything';
 
 my ($got, $code) = (0);
-while (my $f = $slow->next_frame(3)) {
+while (my $f = $slow->next_frame) {
     $code = unpack('n', $f->{data}) if $f->{opcode} == 8;
     $got++ if $f->{opcode} == 1;
 }
@@ -200,7 +200,7 @@ $slow->close;
 
 # And a silent client: ping, ten seconds, end.
 my @opcodes;
-while (my $f = $silent->next_frame(12)) {
+while (my $f = $silent->next_frame) {
     push @opcodes, $f->{opcode};
 }
 is "@opcodes", '9 1', 'no pong: one ping, and the event';

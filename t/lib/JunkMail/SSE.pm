@@ -62,7 +62,8 @@ sub new
     }
 
     if (($self->{status} // 0) != 200) {
-        my $length = $self->{headers}{'content-length'} // 0;
+        my $length = ($opt{method} // '') eq 'HEAD' ? 0
+            : $self->{headers}{'content-length'} // 0;
         while (length $self->{in} < $length) {
             $self->fill($end - time()) or last;
         }
