@@ -67,9 +67,9 @@ function part(name, ask, show) {
 export function pane(m, s) {
   const { mail } = state, shown = SHOWN.includes(s) ? s : 'mail';
 
-  // It has gone while it was read.
+  // It has gone while it was read: the server says so.
   if (now.mail?.value && !mail) {
-    now.mail = { error: { code: 'NOT_FOUND', status: 404 } };
+    delete now.mail;
   }
   // A ticket lives ten minutes: a frame that comes back needs another.
   if (shown !== 'mail') {
@@ -144,27 +144,26 @@ const framed = ({ attachments, remoteImages }) => part('ticket',
       h('iframe', { 'data-id': src, src, title: t('mail content'),
         referrerpolicy: 'no-referrer',
         sandbox: 'allow-same-origin allow-popups allow-popups-to-escape-sandbox',
-        onload: e => widths.observe(e.target) }),
+        onload: fit }),
     ];
   });
 
 // As high as what is in it, measured at no height, so that what is as high as
 // the window does not count.
-const widths = new ResizeObserver(entries => {
-  for (const { target: frame, contentRect: { width } } of entries) {
-    const page = frame.contentDocument?.documentElement, pane = $('pane');
-    const top = pane?.scrollTop;
+function fit() {
+  const frame = document.querySelector('iframe'), pane = $('pane');
+  const page = frame?.contentDocument?.documentElement, top = pane?.scrollTop;
 
-    if (page && width !== frame.measured) {
-      frame.measured = width;
-      frame.style.height = 0;
-      frame.style.height = `${Math.min(page.scrollHeight, TALLEST)}px`;
-      // and a scroll bar, if it is too wide
-      frame.style.height = `${frame.offsetHeight * 2 - page.clientHeight}px`;
-      pane.scrollTop = top;
-    }
+  if (page) {
+    frame.style.height = 0;
+    frame.style.height = `${Math.min(page.scrollHeight, TALLEST)}px`;
+    // and a scroll bar, if it is too wide
+    frame.style.height = `${frame.offsetHeight * 2 - page.clientHeight}px`;
+    pane.scrollTop = top;
   }
-});
+}
+
+addEventListener('resize', fit);
 
 const text = mail => h('pre', { tabindex: 0, 'aria-label': t('text') },
   mail.bodyText || t('no text'));
