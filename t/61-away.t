@@ -32,7 +32,7 @@ sub arrives
 {
     my ($name) = @_;
 
-    ok($jm->eventually(sub { $jm->send_mail($to, $mail) =~ /^250 / }, 15),
+    ok($jm->eventually(sub { $jm->send_mail($to, $mail) =~ /^250 / }),
         $name);
 }
 
@@ -51,11 +51,11 @@ sleep 0.3;
 
 my ($r, $took) = timed(sub { $jm->http(GET => '/index.html') });
 is($r->{status}, 200, 'a static page while Redis hangs');
-cmp_ok($took, '<', 1, 'at once');
+cmp_ok($took, '<', 4.9, 'without a wait for it');
 
 (my $s, $took) = timed(sub { $jm->smtp });
 like($s->banner, qr/^220 /, 'the SMTP banner while Redis hangs');
-cmp_ok($took, '<', 1, 'at once');
+cmp_ok($took, '<', 4.9, 'neither');
 like($s->cmd('EHLO x'), qr/^250[ -]/, 'EHLO');
 like($s->cmd('MAIL FROM:<a@example.com>'), qr/^250 /, 'MAIL');
 like($s->cmd("RCPT TO:<$to>"), qr/^451 4\.3\.0 /, 'RCPT: 451 in the end');
@@ -69,7 +69,7 @@ is($jm->http(GET => '/healthz')->{status}, 503, 'not healthy');
 waitpid($slow, 0);
 
 $jm->{redis}->resume;
-ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }, 15),
+ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }),
     'healthy again by itself');
 arrives('and mail arrives again');
 
@@ -87,7 +87,7 @@ is($jm->api(POST => '/accounts')->{status}, 503, 'no Redis: no account');
 like($jm->http(GET => '/healthz')->{body}, qr/redis/, 'healthz names it');
 
 $jm->{redis}->restart;
-ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }, 15),
+ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }),
     'healthy again after the restart');
 arrives('and mail arrives again');
 is(scalar @{ $jm->api(GET => '/emails', key => $me->{key})->{json}{data} }, 3,
@@ -98,7 +98,7 @@ is(scalar @{ $jm->api(GET => '/emails', key => $me->{key})->{json}{data} }, 3,
 
 is($jm->{redis}->cmd('FUNCTION', 'FLUSH'), 'OK', 'functions flushed');
 is($jm->http(GET => '/healthz')->{status}, 503, 'which is not healthy');
-ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }, 5),
+ok($jm->eventually(sub { $jm->http(GET => '/healthz')->{status} == 200 }),
     'flushed functions are loaded again');
 arrives('and mail arrives again');
 
@@ -106,7 +106,7 @@ arrives('and mail arrives again');
 # The backend is gone: Redis and reading go on, mail is put off.
 
 $jm->stop_junkmaild;
-$s = $jm->smtp(timeout => 60);
+$s = $jm->smtp;
 my $reply = $s->send_mail($to, $mail);
 like($reply, qr/^451 4\.3\.0 /, 'no backend: 451 after the message');
 is($jm->api(GET => '/emails', key => $me->{key})->{status}, 200,

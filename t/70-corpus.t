@@ -32,10 +32,10 @@ my $jm = JunkMail::Test->new(
 );
 my $me = $jm->account;
 my $to = $jm->address($me, alias => 'corpus')->{address};
-my $ws = $jm->ws('/api/v1/events', key => $me->{key}, timeout => 30);
+my $ws = $jm->ws('/api/v1/events', key => $me->{key});
 $ws->json;
 
-my $smtp = $jm->smtp(timeout => 60);
+my $smtp = $jm->smtp;
 $smtp->cmd('EHLO corpus');
 my $sent = 0;
 
@@ -46,7 +46,7 @@ for my $file (@files) {
 
     if (++$sent % 100 == 0) {
         $smtp->cmd('QUIT');
-        $smtp = $jm->smtp(timeout => 60);
+        $smtp = $jm->smtp;
         $smtp->cmd('EHLO corpus');
     }
 
@@ -58,7 +58,7 @@ for my $file (@files) {
     }
     if ($reply !~ /^250 /) {
         fail("$name: $reply");
-        $smtp = $jm->smtp(timeout => 60);
+        $smtp = $jm->smtp;
         $smtp->cmd('EHLO corpus');
         next;
     }

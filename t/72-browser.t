@@ -55,7 +55,11 @@ print {$bait} '<img src="http://bait.example/x"><iframe srcdoc="'
     . '&lt;p onclick=1>&lt;script>open(\'about:blank\')&lt;/script>"></iframe>';
 close $bait;
 my $frame = $chromium->open("file://$dir/bait.html");
-$chromium->settle(0.5);
+for (1 .. 600) {
+    last if @{ $chromium->{requests} }
+        && grep { $_->{frame} ne $frame } @{ $chromium->{scripts} };
+    $chromium->settle(0.1);
+}
 is_deeply($chromium->{requests}, ['http://bait.example/x'],
     'a request is seen');
 ok(scalar(grep { $_->{frame} ne $frame } @{ $chromium->{scripts} }),

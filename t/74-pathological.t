@@ -18,7 +18,7 @@ $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 my $daemon  = "$JunkMail::Test::BUILD/junkmaild";
 my $dir     = tempdir(CLEANUP => 1);
 my $scale   = $JunkMail::Test::SAN ? 0.1 : 1;
-my $seconds = 2;    # of processor time; all take less than a fourth of it
+my $seconds = 5;    # of processor time; all take less than a tenth of it
 my $head    = "Subject: x\r\nMIME-Version: 1.0\r\n";
 
 sub n    { int $_[0] * $scale }

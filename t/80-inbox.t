@@ -169,7 +169,7 @@ until_true("document.getElementById('link').className === 'waiting'",
     'a server that is away is said, too');
 $jm->start_nginx;
 until_true("document.getElementById('link').className === 'live'",
-    'and found again', 30);
+    'and found again');
 
 # --- keyboard ----------------------------------------------------------------
 
@@ -204,7 +204,7 @@ my $script = $c->call('Page.addScriptToEvaluateOnNewDocument', { source =>
     . 'this.onclose({ code: 1006 })) } close() {} }; window.bare = 1' });
 $c->call('Page.reload');
 until_true("window.bare && document.getElementById('link')?.className === 'live'",
-    'Server-Sent Events instead of a WebSocket', 30);
+    'Server-Sent Events instead of a WebSocket');
 like($jm->send_mail($address, "Subject: by stream\n\nx\n"), qr/^250 /, 'a mail');
 until_true("document.querySelector('.list .subject').textContent === 'by stream'",
     'arrives by them');
@@ -274,8 +274,7 @@ $c->run("document.querySelector('dialog .danger').click()");
 until_true("document.querySelector('.hero')", 'everything is gone');
 is($c->run("localStorage.getItem('junkmail.key')"), undef, 'the key, too');
 $c->on($two);
-until_true("document.querySelector('.hero .note')", 'the other browser says so',
-    30);
+until_true("document.querySelector('.hero .note')", 'the other browser says so');
 
 is(join("\n", grep { !m{^ws://127\.0\.0\.1:$jm->{http_port}/api/v1/events} }
     @{ $c->{requests} }), '', 'no request left this server');

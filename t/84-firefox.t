@@ -101,8 +101,8 @@ until_true("document.querySelectorAll('.cards li').length === 2", 'and listed');
 is($f->run('window.same'), 1, 'all that in one page');
 is(join("\n", $f->said), '', 'and no complaint in the console');
 $f->run("document.body.setAttribute('style', 'color: red')");
-sleep 0.2;
-like(join("\n", $f->said), qr/Content-Security-Policy/, 'which would have told');
+ok($jm->eventually(sub { join("\n", $f->said) =~ /Content-Security-Policy/ }),
+    'which would have told');
 
 $jm->done;
 done_testing;
@@ -114,7 +114,7 @@ sub until_true
     my ($script, $name) = @_;
 
     my $value;
-    for (1 .. 400) {
+    for (1 .. 1200) {
         $value = eval { $f->run($script) };
         last if $value;
         sleep 0.05;

@@ -69,7 +69,7 @@ sign_in($me->{key});
 until_true('streams > 1', 'a stream without a sign of life is asked for again');
 $c->run("stream = 'none'");
 until_true("document.getElementById('link').className === 'polling'",
-    'no stream: polling', 30);
+    'no stream: polling');
 
 # All of them between two polls.
 $c->run('broken = /./');
@@ -82,7 +82,7 @@ for my $n (1 .. 130) {
 }
 $c->run('broken = null; 1');
 until_true("document.querySelector('.list .subject')?.textContent === 'number 130'",
-    'more than a page between two polls', 30);
+    'more than a page between two polls');
 until_true("list.scrollTop = 1e6, document.querySelector('.list li:last-child"
     . " .subject').textContent === 'number 1'", 'the oldest can be reached');
 

@@ -144,16 +144,16 @@ window.fetch = async (url, how) =>
   /events/.test(url) ? new Response('', { status: 403 }) : real(url, how);
 JS
 sign_in();
-until_true("document.getElementById('link').className === 'polling'", 'polling', 30);
+until_true("document.getElementById('link').className === 'polling'", 'polling');
 until_true("list.scrollTop = 1e6, $third", 'far down');
 $jm->api(PATCH => "/emails/$id{'number 3'}", %key, json => { isStarred => \1 });
 $jm->api(DELETE => "/emails/$id{'number 2'}?permanent=true", %key);
 until_true("$third.querySelector('.star').ariaPressed === 'true'",
-    'a star given elsewhere is seen', 30);
+    'a star given elsewhere is seen');
 until_true("!document.querySelector(`[data-id='$id{'number 2'}']`)", 'a mail goes');
 is($jm->api(DELETE => '/accounts/me', %key)->{status}, 200, 'the account goes');
 until_true("document.querySelector('.hero [role=alert]')?.textContent.startsWith("
-    . "'Your key no longer works')", 'which is said', 30);
+    . "'Your key no longer works')", 'which is said');
 
 $jm->done;
 done_testing;

@@ -48,7 +48,7 @@ sub ready
 {
     my ($pid, $log) = @_;
 
-    my $end = time() + 60;
+    my $end = time() + 180;
     while (time() < $end) {
         return 1 if slurp($log) =~ /^junkmail  \| ready$/m;
         return 0 if waitpid($pid, POSIX::WNOHANG()) == $pid;
@@ -63,7 +63,7 @@ sub stop
 
     # As the terminal does: the whole foreground group gets SIGINT.
     kill INT => -$pid;
-    my $end = time() + 60;
+    my $end = time() + 180;
     while (time() < $end) {
         return $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
         sleep 0.05;
@@ -104,7 +104,7 @@ $r = JunkMail::HTTP::request($http, GET => '/api/v1/emails', key => $operator);
 is($r->{json}{data}[0]{subject}, 'p', 'who reads it');
 
 my $second = launch("$dir/log2");
-my $end = time() + 20;
+my $end = time() + 180;
 while (waitpid($second, POSIX::WNOHANG()) != $second && time() < $end) {
     sleep 0.05;
 }
@@ -138,6 +138,10 @@ if ($other == 0) {
 }
 END { local $?; kill TERM => $other if $other; }
 chmod 0755, $dir, "$dir/other";
+for (1 .. 1200) {
+    last if -S "$dir/other/redis.sock";
+    sleep 0.05;
+}
 
 for my $redis ("127.0.0.1:$port", "unix:$dir/other/redis.sock") {
     $ENV{REDIS} = $redis;

@@ -56,7 +56,7 @@ sub slurp { open(my $f, '<', $_[0]) or return ''; local $/; return <$f> // '' }
 
 sub ready
 {
-    my $end = time() + 60;
+    my $end = time() + 180;
     while (time() < $end) {
         return 1 if slurp($log) =~ /^junkmail  \| ready$/m;
         return 0 if ended(0);
@@ -113,7 +113,7 @@ sub all_gone
 {
     my @pids = @_;
 
-    my $end = time() + 15;
+    my $end = time() + 180;
     while (time() < $end) {
         @pids = grep { kill 0, $_ } @pids;
         return 1 if !@pids;
@@ -137,7 +137,7 @@ for ([{ SMTP => $smtp },           qr/^junkmail  \| SMTP=\d+ is not address:/],
     my ($name) = %$env;
 
     launch(%$env);
-    ok(ended(40), "$name=$env->{$name} stops the start");
+    ok(ended(180), "$name=$env->{$name} stops the start");
     isnt($?, 0, 'as a failure');
     like(slurp($log), $says, 'in words');
     unlike(slurp($log), qr/\| ready/, 'and is not ready before');
@@ -159,7 +159,7 @@ if ($answers == 0) {
 close $other;
 
 launch();
-ok(ended(40), 'a port that is taken stops the start');
+ok(ended(180), 'a port that is taken stops the start');
 isnt($?, 0, 'as a failure');
 like(slurp($log), qr/Address already in use.*^junkmail  \| stopped$/ms, 'in words');
 unlike(slurp($log), qr/\| ready/, 'and is not ready before');
@@ -173,7 +173,7 @@ my $long = join('.', ('x' x 40) x 2, 'test');
 launch(DOMAIN => $long, DATA => "$dir/long");
 ok(ready(), 'a domain longer than a CN may be') or diag(slurp($log));
 interrupt('TERM');
-ok(ended(40), 'stops');
+ok(ended(180), 'stops');
 
 # --- kill -9 -----------------------------------------------------------------
 
@@ -188,7 +188,7 @@ for my $part (qw(nginx junkmaild redis-server)) {
     ok(ready(), "start before the end of $part") or diag(slurp($log));
     my @parts = parts();
     kill KILL => pid_of($part) || last;
-    ok(ended(90), "$part is killed: the launcher ends");
+    ok(ended(180), "$part is killed: the launcher ends");
     isnt($?, 0, 'as a failure');
     ok(all_gone(@parts), 'and nothing is left');
 }
@@ -215,7 +215,7 @@ is(scalar @{ $r->{json}{data} }, 2, 'nothing is missing');
 
 # --- a second Redis ----------------------------------------------------------
 
-my $out = `timeout 30 $root/conf/junkmail-redis $dir/data/redis $dir/r.sock \\
+my $out = `timeout 180 $root/conf/junkmail-redis $dir/data/redis $dir/r.sock \\
     /dev/null $root/conf/redis.conf 2>&1`;
 isnt($?, 0, 'a second Redis on the same directory is refused');
 like($out, qr/another Redis runs on/, 'in words');
@@ -229,7 +229,7 @@ $s->send("Subject: half\r\n");
 interrupt('INT');
 ok(!ended(2), 'Ctrl-C waits for it');
 interrupt('INT');
-ok(ended(20), 'a second Ctrl-C does not');
+ok(ended(180), 'a second Ctrl-C does not');
 is($?, 0, 'and stops in order');
 ok(!-l "$dir/data/run", 'leaving nothing behind');
 like(slurp($log), qr/stopping redis.*^junkmail  \| stopped$/ms, 'everything');

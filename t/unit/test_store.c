@@ -249,7 +249,7 @@ setup(void **state)
     write_users();
     start_redis();
 
-    for (tries = 0; tries < 500 && all == NULL; tries++) {
+    for (tries = 0; tries < 3000 && all == NULL; tries++) {
         rest(20);
         all = open_as("test", 5000);
     }

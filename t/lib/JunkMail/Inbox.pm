@@ -114,9 +114,11 @@ sub axe
     my $only = $rule ? "runOnly: ['$rule']," : '';
 
     $axe //= do {
-        system('cd t/browser && [ -d node_modules ] || npm ci --no-audit '
-            . '--no-fund --ignore-scripts --silent >/dev/null 2>&1');
+        # Several tests may ask at the same time.
         my $file = 't/browser/node_modules/axe-core/axe.min.js';
+        system("flock t/browser/package.json sh -c '[ -f $file ] || npm ci "
+            . '--prefix t/browser --no-audit --no-fund --ignore-scripts '
+            . "--silent' >/dev/null 2>&1");
         -f $file ? slurp($file) : '';
     };
     SKIP: {
