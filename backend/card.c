@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "charset.h"
-#include "header.h"
+#include "base64.h"
 #include "media.h"
 #include "text.h"
 
@@ -480,7 +480,7 @@ jm_card_raster(jm_arena_t *arena, jm_card_t *card)
     jm_str_t photo;
 
     jm_buf_init(&bytes, arena, JM_CARD_LINE);
-    jm_header_base64(&bytes, card->photo);
+    jm_base64_decode(&bytes, card->photo);
     photo = jm_buf_str(&bytes);
     card->photo.len = 0;
 

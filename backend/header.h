@@ -42,9 +42,11 @@ void jm_headers_read(jm_headers_t *headers, jm_arena_t *arena, jm_str_t raw);
 const jm_header_t *jm_headers_find(const jm_headers_t *headers,
                                    const char         *name);
 
-/* Appends what base64 stands for; what is none is skipped, as RFC 2045, 6.8
- * asks. */
-void jm_header_base64(jm_buf_t *out, jm_str_t in);
+/*
+ * In its place: white space as one space, none at the ends; at most `max`
+ * bytes.  A name or a subject does not turn round what stands beside it.
+ */
+jm_str_t jm_header_squeeze(jm_str_t in, size_t max);
 
 /*
  * A value as one line of UTF-8: unfolded, encoded words decoded and joined,

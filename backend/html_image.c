@@ -6,12 +6,14 @@
 
 #include <strings.h>
 
+#include "base64.h"
 #include "html_pixel.h"
 #include "html_report.h"
 #include "html_str.h"
 #include "html_style.h"
 #include "html_text.h"
 #include "html_value.h"
+#include "media.h"
 
 #define JM_HTML_MAX_DATA_URL (512 * 1024)
 
@@ -80,65 +82,19 @@ jm_img_remote(jm_writer_t *w, jm_props_t *props, const xmlNode *node,
 }
 
 
-static int
-jm_base64(u_char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-
-    return (c == '+') ? 62 : (c == '/') ? 63 : -1;
-}
-
-
 /* Do the first bytes of the base64 text belong to this type of picture? */
 static int
-jm_img_magic(const char *type, jm_str_t base64)
+jm_img_magic(jm_arena_t *arena, const char *type, jm_str_t base64)
 {
-    size_t i;
-    u_char head[12];
+    jm_buf_t    head;
+    const char *found;
 
-    if (base64.len < 16) {
-        return 0;
-    }
+    base64.len = base64.len < 16 ? 0 : 16;
+    jm_buf_init(&head, arena, 12);
+    jm_base64_decode(&head, base64);
+    found = jm_media_raster(jm_buf_str(&head));
 
-    for (i = 0; i < 4; i++) {
-        if (jm_base64(base64.data[4 * i + 3]) < 0) {
-            return 0;
-        }
-
-        head[3 * i] = (u_char) (jm_base64(base64.data[4 * i]) << 2
-                                | jm_base64(base64.data[4 * i + 1]) >> 4);
-        head[3 * i + 1] = (u_char) (jm_base64(base64.data[4 * i + 1]) << 4
-                                    | jm_base64(base64.data[4 * i + 2]) >> 2);
-        head[3 * i + 2] = (u_char) (jm_base64(base64.data[4 * i + 2]) << 6
-                                    | jm_base64(base64.data[4 * i + 3]));
-    }
-
-    switch (type[0]) {
-
-    case 'p':
-        return memcmp(head, "\x89PNG\r\n\x1A\n", 8) == 0;
-
-    case 'j':
-        return memcmp(head, "\xFF\xD8\xFF", 3) == 0;
-
-    case 'g':
-        return memcmp(head, "GIF87a", 6) == 0
-               || memcmp(head, "GIF89a", 6) == 0;
-
-    default:
-        return memcmp(head, "RIFF", 4) == 0
-               && memcmp(head + 8, "WEBP", 4) == 0;
-    }
+    return found != NULL && strcmp(found + sizeof("image/") - 1, type) == 0;
 }
 
 
@@ -202,7 +158,9 @@ jm_img_data(jm_writer_t *w, jm_str_t raw)
     n = buf.len;
 
     for (i = 0; i < raw.len; i++) {
-        if (jm_base64(raw.data[i]) >= 0) {
+        /* browsers know one alphabet here, not that of URLs */
+        if (jm_base64_digit(raw.data[i]) >= 0
+            && strchr("-_", raw.data[i]) == NULL) {
             jm_buf_addc(&buf, raw.data[i]);
 
         } else if (raw.data[i] == '=') {
@@ -216,7 +174,7 @@ jm_img_data(jm_writer_t *w, jm_str_t raw)
     base64.data = buf.data + n;
     base64.len = buf.len - n;
 
-    if (!jm_img_magic(type, base64) || base64.len % 4 == 1) {
+    if (!jm_img_magic(w->arena, type, base64) || base64.len % 4 == 1) {
         return none;
     }
 

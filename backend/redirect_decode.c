@@ -10,6 +10,7 @@
 
 #include <zlib.h>
 
+#include "base64.h"
 #include "url.h"
 
 #define JM_DECODE_MAX (16 * 1024)
@@ -83,57 +84,28 @@ jm_decode_percent(jm_arena_t *arena, const char *arg, size_t len,
 }
 
 
-static int
-jm_decode_digit(u_char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-
-    return (c == '+' || c == '-') ? 62 : (c == '/' || c == '_') ? 63 : -1;
-}
-
-
+/* Up to the padding; anything else makes it none. */
 static int
 jm_decode_base64(jm_arena_t *arena, const char *arg, size_t len,
                  jm_str_t *value)
 {
-    int      digit;
-    size_t   i, n;
-    jm_str_t out;
-    uint32_t bits;
+    size_t   i;
+    jm_buf_t out;
 
     jm_decode_percent(arena, NULL, 0, value);
-    out.data = jm_arena_alloc(arena, value->len + 4);
-    n = 0;
-    bits = 0;
 
     for (i = 0; i < value->len && value->data[i] != '='; i++) {
-        digit = jm_decode_digit(value->data[i]);
-
-        if (digit < 0) {
+        if (jm_base64_digit(value->data[i]) < 0) {
             return -1;
-        }
-
-        bits = bits << 6 | (uint32_t) digit;
-
-        if (i % 4 != 0) {
-            out.data[n++] = (u_char) (bits >> (6 - 2 * (i % 4)));
         }
     }
 
-    out.len = n;
-    *value = out;
+    value->len = i;
+    jm_buf_init(&out, arena, SIZE_MAX);
+    jm_base64_decode(&out, *value);
+    *value = jm_buf_str(&out);
 
-    return (n == 0) ? -1 : 0;
+    return value->len == 0 ? -1 : 0;
 }
 
 
@@ -481,7 +453,7 @@ jm_decode_proofpoint3(jm_arena_t *arena, const char *arg, size_t len,
         run = 1;
 
         if (i + 2 < value->len && value->data[i + 1] == '*') {
-            digit = jm_decode_digit(value->data[i + 2]);
+            digit = jm_base64_digit(value->data[i + 2]);
 
             if (digit < 0) {
                 return -1;
