@@ -199,7 +199,14 @@ jm_reaper_shard(jm_store_t *store, unsigned shard, int *busy)
 
     status = jm_store_call(store, &reply, "SET jm:lock:%u %d NX PX %d", shard,
                            (int) getpid(), JM_REAPER_LOCK);
-    if (status != JM_STORE_OK || !jm_store_is(&reply, 0, "OK")) {
+
+    /* A full Redis takes no lock, but what frees its memory cannot wait for
+       one.  The steps are atomic and repeatable, so two at work without it,
+       or after it has expired, would only do the same. */
+
+    if (status != JM_STORE_FULL
+        && (status != JM_STORE_OK || !jm_store_is(&reply, 0, "OK")))
+    {
         return status;
     }
 
@@ -214,8 +221,7 @@ jm_reaper_shard(jm_store_t *store, unsigned shard, int *busy)
         }
     }
 
-    /* A lock that has expired may be another's.  The steps are atomic and
-       repeatable, so two holders would only do the same work. */
+    /* A lock that has expired may be another's. */
 
     if (status == JM_STORE_DOWN || jm_ticks_ms() - start >= JM_REAPER_LOCK) {
         return status;

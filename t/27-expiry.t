@@ -83,6 +83,15 @@ is($jm->api(GET => '/addresses?status=expired&limit=100', key => $me->{key})
     ->{json}{data}{total}, scalar @addresses, 'the others are listed');
 like($jm->send_mail('a1@junkmail.test', "\n"), qr/^5/, 'and take no mail');
 
+# Redis refuses whatever takes memory; what gives it back is done all the same.
+$redis->cmd('CONFIG', 'SET', maxmemory => 1);
+is($jm->api(DELETE => "/addresses/$kept->{id}", key => $me->{key})->{status},
+    200, 'an address is deleted while Redis is full');
+ok($jm->eventually(sub {
+    !$redis->cmd('EXISTS', "jm:{$me->{id}}:addr:$kept->{id}");
+}), 'and purged');
+$redis->cmd('CONFIG', 'SET', maxmemory => 0);
+
 kill TERM => $second;
 waitpid $second, 0;
 $jm->done;
