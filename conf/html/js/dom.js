@@ -27,7 +27,7 @@ export function h(name, ...children) {
   const e = document.createElementNS(`http://www.w3.org/${
     /^(svg|path)$/.test(tag) ? '2000/svg' : '1999/xhtml'}`, tag);
 
-  e.append(...children.flat(9).filter(c => c || c === 0));
+  e.append(...children.flat(9).filter(Boolean));
   e.props = {};
   dress(e, { class: kinds.join(' ') || false, ...props });
   return e;

@@ -3,9 +3,9 @@
 // poll has not seen, the cursor brings when push is back.
 //
 //   frame(f)      takes an event
-//   link(state)   is told: live, waiting (for the server), offline, polling
+//   link(state)   hears: live, waiting (for the server), offline, polling
 //   poll()        reads the list
-//   check()       resolves if the API takes the key
+//   check()       resolves if the API answers
 
 import { BASE, key } from './api.js';
 
@@ -15,25 +15,22 @@ const LONGEST = 30000;  // between two attempts
 const PATIENCE = 10000; // until a silent connection is given up
 
 export async function listen({ frame, link, poll, check }) {
-  let cursor = '', beat = 30, greeted, cut, silence;
+  let cursor = '', beat = 30, greeted, silence;
   let way = 0, failed = 0, refused = 0;
+  let cut;                  // ends what is under way
 
   const url = () => `${BASE}/events${cursor && `?since=${cursor}`}`;
 
-  // What is under way ends when the network comes or goes.
-  const fresh = () => {
-    cut = new AbortController();
-    return cut.signal;
-  };
-  ['online', 'offline'].forEach(e => addEventListener(e, () => cut.abort()));
+  ['online', 'offline'].forEach(e => addEventListener(e, () => cut()));
 
+  // Resolves to whether it was cut.
   const sleep = ms => new Promise(done => {
-    fresh().onabort = done;
+    cut = () => done(true);
     setTimeout(done, ms);
   });
 
   // Calls off what was to be after the last silence.
-  const silent = (ms, then = () => cut.abort()) => {
+  const silent = (ms, then = () => cut()) => {
     clearTimeout(silence);
     silence = setTimeout(then, ms);
   };
@@ -50,7 +47,7 @@ export async function listen({ frame, link, poll, check }) {
     frame(f);
   }
 
-  const socket = signal => new Promise(done => {
+  const socket = () => new Promise(done => {
     const ws = new WebSocket(url(), ['junkmail.v1', `bearer.${key}`]);
 
     silent(PATIENCE);
@@ -63,17 +60,20 @@ export async function listen({ frame, link, poll, check }) {
       });
     };
     ws.onclose = done;
-    signal.onabort = () => {
+    cut = () => {
       ws.close();
       done();
     };
   });
 
-  async function stream(signal) {
+  async function stream() {
+    const control = new AbortController();
+
     silent(PATIENCE);
+    cut = () => control.abort();
     const answer = await fetch(url(), {
       headers: { Authorization: `Bearer ${key}`, Accept: 'text/event-stream' },
-      signal, cache: 'no-store', credentials: 'omit',
+      signal: control.signal, cache: 'no-store', credentials: 'omit',
     });
     const pipe = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
@@ -88,10 +88,11 @@ export async function listen({ frame, link, poll, check }) {
   }
 
   async function polls() {
-    for (let i = 0; i < AGAIN && !cut.signal.aborted; i++) {
+    let n = 0;
+
+    do {
       await poll().then(() => link('polling'), () => link('waiting'));
-      cut.signal.aborted || await sleep(POLL);
-    }
+    } while (++n < AGAIN && !await sleep(POLL));
   }
 
   // Each way lasts until it ends or is cut.  One that twice says no hello,
@@ -105,25 +106,21 @@ export async function listen({ frame, link, poll, check }) {
     }
 
     greeted = false;
-    await ways[way](fresh()).catch(() => {});
+    await ways[way]().catch(() => {});
     clearTimeout(silence);
-    if (!navigator.onLine) {
-      continue;
-    }
     if (ways[way] === polls) {
       way = 0;
-      continue;
+    } else if (navigator.onLine) {
+      link('waiting');
+      failed = greeted ? 0 : failed + 1;
+      refused += !greeted && await check().then(() => 1, () => 0);
+      if (greeted || refused === 2) {
+        way += !greeted;
+        refused = failed = 0;
+      }
+      // not all browsers at once after a restart
+      await sleep((0.5 + Math.random() / 2)
+        * Math.min(LONGEST, 1000 * 2 ** failed));
     }
-
-    link('waiting');
-    failed = greeted ? 0 : failed + 1;
-    refused += !greeted && await check().then(() => 1, () => 0);
-    if (greeted || refused === 2) {
-      way += !greeted;
-      refused = failed = 0;
-    }
-    // not all browsers at once after a restart
-    await sleep((0.5 + Math.random() / 2)
-      * Math.min(LONGEST, 1000 * 2 ** failed));
   }
 }

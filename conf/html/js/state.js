@@ -277,8 +277,4 @@ export const change = (ids, flags) => each(ids, () => flag(ids, flags),
 // For good.
 export const destroy = ids => each(ids, () => drop(ids),
   some => Promise.all(some.map(id =>
-    call('DELETE', `/emails/${id}?permanent=true`).catch(e => {
-      if (e.status !== 404) {
-        throw e;
-      }
-    }))));
+    call('DELETE', `/emails/${id}?permanent=true`))));
