@@ -284,7 +284,7 @@ $stay->close;
     select undef, undef, undef, 0.5;
     my $next = $jm->ws("$EVENTS?since=0", key => $new->{key});
     $next->json;
-    is_deeply [map { $_->{id} } drain($next, 3, 3)], \@ids,
+    is_deeply [map { $_->{id} } drain($next, 3)], \@ids,
         'after one who left at once';
     $next->close;
 }

@@ -68,6 +68,12 @@ sub new
         $self->{frame}->append($self->{buffer});
         $self->{buffer} = '';
     }
+    else {
+        my $length = $self->{headers}{'content-length'} // 0;
+        while (length $self->{buffer} < $length) {
+            $self->fill($end - time()) or last;
+        }
+    }
 
     return $self;
 }
