@@ -83,7 +83,8 @@ jm_plain_line(jm_writer_t *w, jm_str_t line, size_t *links)
 
         jm_buf_init(&buf, w->arena, SIZE_MAX);
 
-        if (memchr(part.data, ':', part.len) == NULL) {
+        /* "www.a.example:8080" has none for all its colon */
+        if (a->find == jm_text_find_mail || (part.data[0] | 0x20) == 'w') {
             jm_buf_adds(&buf, a->scheme);
         }
 

@@ -583,6 +583,10 @@ test_from_text(void **state)
           ">http://a.example/?m=b@c.example</a> <a "
           "href=\"mailto:d@e.example\"" LINK ">d@e.example</a> <a "
           "href=\"http://www.f.example/\"" LINK ">www.f.example</a>" },
+        { "www.a.example:8080/?t=10:30 www@b.example",
+          "<a href=\"http://www.a.example:8080/?t=10:30\"" LINK
+          ">www.a.example:8080/?t=10:30</a> <a "
+          "href=\"mailto:www@b.example\"" LINK ">www@b.example</a>" },
         { "mailto:a@b.example?bcc=c@d.example&x=\"onclick=",
           "mailto:<a href=\"mailto:a@b.example\"" LINK ">a@b.example</a>"
           "?bcc=c@d.example&amp;x=\"onclick=" },
