@@ -64,21 +64,17 @@ export function fill(e, ...children) {
 
   wanted.forEach((fresh, i) => {
     const here = e.childNodes[i], id = fresh.dataset?.id;
-    const old = id && here?.dataset?.id !== id
-      ? [...e.children].find(c => c.dataset.id === id) : here;
+    const same = c => c?.nodeName === fresh.nodeName && c.dataset?.id === id;
+    const old = same(here) ? here : id && [...e.children].find(same);
 
-    if (!old || old.nodeName !== fresh.nodeName || old.dataset?.id !== id) {
-      e.insertBefore(fresh, here ?? null);
-      return;
+    if (!old || old !== here) {
+      e.insertBefore(old || fresh, here ?? null);
     }
-    if (old !== here) {
-      e.insertBefore(old, here);
-    }
-    if (!old.props) {
-      old.isEqualNode(fresh) || old.replaceWith(fresh);
-    } else {
+    if (old?.props) {
       fill(old, ...fresh.childNodes);
       dress(old, fresh.props);
+    } else if (old && !old.isEqualNode(fresh)) {
+      old.replaceWith(fresh);
     }
   });
 
@@ -90,8 +86,8 @@ export function fill(e, ...children) {
 export const icon = name => h('svg.icon', { viewBox: '0 0 24 24', 'aria-hidden': 'true' },
   h('path', { d: ICONS[name] }));
 
-export const button = (label, work, kind, props) => h('button', { type: 'button',
-  class: kind, onclick: () => attempt(work), ...props }, label);
+export const button = (label, work, kind, props) => h('button',
+  { class: kind, onclick: () => attempt(work), ...props }, label);
 
 // One that shows an icon only; the label is its name.
 export const tool = (sign, label, work, props) => button(icon(sign), work, 'quiet',
