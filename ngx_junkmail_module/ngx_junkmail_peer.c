@@ -142,7 +142,9 @@ ngx_junkmail_peer_tune(ngx_http_request_t *r)
     }
 #endif
 
-    if (c->sockaddr->sa_family == AF_UNIX) {
+    /* So nginx marks a Unix socket; its sockaddr may be realip's by now. */
+
+    if (c->tcp_nodelay == NGX_TCP_NODELAY_DISABLED) {
         return NGX_OK;
     }
 

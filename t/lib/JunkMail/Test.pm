@@ -68,7 +68,7 @@ sub new
         stream    => '',    # further lines of the SMTP server {}; in it
                             # and in backend @DIR@ is our directory
         streams   => '',    # further lines of stream {}; @DIR@ there, too
-        http      => '',    # further lines of the HTTP server {}
+        http      => '',    # further lines of the HTTP server {}; there, too
         jitter    => '1s',  # of closing listeners at a reload
         page      => '',    # lines of location / {}
         junkmail  => '',    # further lines of junkmail {}
@@ -178,12 +178,13 @@ sub write_nginx_conf
     my $backend = $self->{backend} || "unix:$dir/lmtp.sock";
     my $stream  = $self->{stream};
     my $streams = $self->{streams};
+    my $http    = $self->{http};
 
     # What the binary of an upgrade is to inherit.
     my $env = !$self->{daemon} ? ''
         : join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
 
-    s/\@DIR\@/$dir/g for $backend, $stream, $streams;
+    s/\@DIR\@/$dir/g for $backend, $stream, $streams, $http;
 
     if (!$self->{redis}) {
         $self->write('edge.password', "none\n");
@@ -271,7 +272,7 @@ http {
             junkmail_healthz;
         }
 
-        $self->{http}
+        $http
     }
 }
 CONF
