@@ -144,6 +144,14 @@ ngx_junkmail_sse_connection(ngx_http_request_t *r, ngx_junkmail_push_t *p)
     r->keepalive = 0;
     r->http_version = NGX_HTTP_VERSION_10;
 
+    /* What TLS kept back of a long header would go with its buffer. */
+
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl) {
+        r->connection->ssl->buffer = 0;
+    }
+#endif
+
     header = NULL;
     rc = ngx_junkmail_sse_head(r);
 

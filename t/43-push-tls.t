@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Push over TLS: the same through an encrypted connection.  The tests' client
-# speaks no TLS; nginx's stream proxy does it for them.
+# Push over TLS: the same through an encrypted connection; and through a Unix
+# socket.  The tests' client speaks neither; nginx's stream proxy does it for
+# them.
 
 use strict;
 use warnings;
@@ -14,6 +15,8 @@ use JunkMail::Test;
 
 my $tls   = JunkMail::Test->free_port;
 my $plain = JunkMail::Test->free_port;
+my $local = JunkMail::Test->free_port;
+my $long  = 'x' x 2000;
 
 my $jm = JunkMail::Test->new(junkmaild => 0,
     stream => <<"CONF", http => <<"CONF2");
@@ -23,6 +26,11 @@ my $jm = JunkMail::Test->new(junkmaild => 0,
         listen 127.0.0.1:$plain;
         proxy_pass 127.0.0.1:$tls;
         proxy_ssl on;
+    }
+
+    server {
+        listen 127.0.0.1:$local;
+        proxy_pass unix:\@DIR\@/http.sock;
 CONF
         junkmail_push_ping 2s;
         junkmail_push_jitter 1s;
@@ -30,6 +38,10 @@ CONF
         ssl_certificate     tls.crt;
         ssl_certificate_key tls.key;
         ssl_protocols       TLSv1.2 TLSv1.3;
+        add_header X-Long $long;
+        listen unix:\@DIR\@/http.sock;
+        set_real_ip_from unix:;
+        real_ip_header X-Real-IP;
 CONF2
 
 my $EVENTS = '/api/v1/events';
@@ -81,6 +93,21 @@ $ws = connection('', raw => '');
 $ws->raw("\x81\x05Hello");
 is $ws->close_code, 1002, 'a frame without mask: 1002';
 $ws->close;
+
+# What nginx puts into TLS' own buffer of a header this long must not stay there.
+my $sse = JunkMail::SSE->new(port => $plain, path => $EVENTS,
+    key => $me->{key}, timeout => 10);
+is $sse->{status}, 200, 'a stream over TLS';
+is $sse->{headers}{'x-long'}, $long, 'with a long header';
+is $sse->json->{type}, 'hello', 'hello';
+
+# The client's address is no Unix socket's any more, the connection still is.
+for my $class ('JunkMail::WebSocket', 'JunkMail::SSE') {
+    my $l = $class->new(port => $local, path => $EVENTS, key => $me->{key},
+        headers => { 'X-Real-IP' => '192.0.2.1' });
+    like $l->{status}, qr/^(101|200)$/, "$class over a Unix socket";
+    is $l->json->{type}, 'hello', 'hello';
+}
 
 my @crowd = map { connection('') } 1 .. 5;
 $jm->reload_nginx;
