@@ -152,7 +152,7 @@ $c->call('Page.reload');
 until_true("document.querySelector('.card .address span')?.textContent"
     . " === '$address'", 'before the list is there one has the address');
 is($c->run("document.querySelectorAll('.list li').length"), 0, 'no list yet');
-like($c->run("document.querySelector('.foot').textContent"), qr/^Loading/,
+like($c->run("document.querySelector('.list .quietly').textContent"), qr/^Loading/,
     'which is said');
 is($c->run("document.querySelectorAll('button:disabled').length"), 0,
     'every button works');

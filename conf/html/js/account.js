@@ -1,7 +1,7 @@
 // How one gets in, and the account: its key for other devices, keys for
 // programs, what is used of the quota, signing out, and the end of everything.
 
-import { attempt, button, confirm, copy, dialog, field, fill, form, h, save }
+import { button, confirm, copy, dialog, field, fill, form, h, save, trouble }
   from './dom.js';
 import { call, forget, get, kept, key as mine } from './api.js';
 import { spans } from './addresses.js';
@@ -70,13 +70,14 @@ async function make({ name, span, scope }) {
 
 // --- the account ---
 
-let me, keys, of;
+let keys, error, of;
 
-async function read() {
-  [me, keys] = (await Promise.all([get('/accounts/me'), get('/keys')]))
-    .map(answer => answer.data);
-  hooks.draw();
-}
+const read = () => get('/keys').then(answer => {
+  keys = answer.data;
+  error = null;
+}, e => {
+  error = e;
+}).then(hooks.draw);
 
 const box = (title, ...content) => h('section.box', h('h2', t(title)), content);
 
@@ -84,7 +85,7 @@ export function account(main) {
   // each time it is opened, and when mail came or went
   if (!main.firstChild || of !== state.addresses) {
     of = state.addresses;
-    attempt(read);
+    read();
   }
 
   fill(main, h('h1', t('account')),
@@ -92,9 +93,9 @@ export function account(main) {
       button(t('save key'), saveKey, 'primary'),
       button(t('sign out'), () =>
         confirm(t('sign out'), t('sign out?'), () => forget())))),
-    box('usage', h('div.usage', me ? usage(me) : t('loading'))),
-    box('keys', h('p', t('keys text')), h('ul.cards', keys?.map(oneKey)),
-      newKey()),
+    box('usage', h('div.usage', state.me ? usage(state.me) : trouble(state.away))),
+    box('keys', h('p', t('keys text')), keys && !error
+      ? h('ul.cards', keys.map(oneKey)) : trouble(error, read), newKey()),
     box('end', h('p', t('end text')), button(t('delete everything'),
       () => confirm(t('delete everything'), t('end?'), async () => {
         await call('DELETE', '/accounts/me');

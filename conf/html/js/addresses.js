@@ -1,10 +1,10 @@
 // The addresses: make, stop, resume, extend, delete.
 
-import { attempt, button, confirm, copier, copy, dialog, field, fill, form, h,
-  select, toast } from './dom.js';
+import { button, confirm, copier, copy, dialog, field, fill, form, h, select, toast,
+  trouble } from './dom.js';
 import { get } from './api.js';
 import { left, span, t } from './i18n.js';
-import { address, hooks, link, over, state } from './state.js';
+import { address, hooks, link, over, soon, state } from './state.js';
 
 const SPANS = [600, 3600, 86400, 604800, 2592000];
 
@@ -32,10 +32,10 @@ export const giveaway = a => copier(a.address, 'address', t('copy address', a));
 export function addresses(main) {
   if (!domains) {
     domains = [];
-    attempt(async () => {
+    soon('domains', async () => {
       domains = (await get('/server/domains')).data;
       hooks.draw();
-    });
+    }, 0);
   }
 
   fill(main, h('h1', t('addresses')),
@@ -46,8 +46,9 @@ export function addresses(main) {
       field(t('domain'), select({ name: 'domain' },
         domains.map(d => [d, `@${d}`]))),
       field(t('life'), spans()))),
-    h('ul.cards', state.addresses?.map(one), !state.addresses?.length
-      && h('li.empty', t(state.addresses ? 'no address' : 'loading'))));
+    state.addresses ? h('ul.cards', state.addresses.map(one),
+      !state.addresses.length && h('li.empty', t('no address')))
+      : trouble(state.away));
 }
 
 async function make({ alias, domain, span: seconds }) {

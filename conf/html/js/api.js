@@ -9,6 +9,7 @@ const LONGEST = 600000;   // for a file
 // What the browser keeps for us.  It may refuse: then it lasts as long as the page.
 export const kept = (() => {
   try {
+    localStorage.junkmail = 1;
     return localStorage;
   } catch {
     return {};

@@ -127,10 +127,11 @@ export async function attempt(work) {
   }
 }
 
-// What has failed, why, and a way to try again, unless it is gone.
-export const trouble = (error, again) => h('div.quietly',
-  h('p', { role: 'alert' }, problem(error)),
-  error.status !== 404 && button(t('retry'), again));
+// In place of what is not there: it is under way or has failed, why, and a way to
+// try again, unless it is gone.
+export const trouble = (error, again) => h('div.quietly', error
+  ? [h('p', { role: 'alert' }, problem(error)),
+    again && error.status !== 404 && button(t('retry'), again)] : t('loading'));
 
 // navigator.clipboard is for secure origins only; this is for all.
 export function copy(text) {

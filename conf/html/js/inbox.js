@@ -67,10 +67,11 @@ function card() {
   const a = all?.find(x => x.id === state.filter.a)
     || all?.find(x => x.isActive && !over(x)) || all?.[0];
 
-  return h('div.card', a ? [giveaway(a),
-    h('p.under', life(a),
-      button(t('extend'), () => extend(a), 'link'),
-      !kept['junkmail.saved'] && button(t('save key'), saveKey, 'link'))]
+  return h('div.card', state.me?.full && h('p.off', t('error QUOTA_EXCEEDED')),
+    a ? [giveaway(a),
+      h('p.under', life(a),
+        button(t('extend'), () => extend(a), 'link'),
+        !kept['junkmail.saved'] && button(t('save key'), saveKey, 'link'))]
     : all ? h('a.primary.button', { href: link({ v: 'addresses' }) },
       t('make address')) : h('p.address', '…'));
 }
@@ -260,9 +261,8 @@ function row(item, i, m) {
 function foot() {
   const { q, f } = state.filter;
 
-  return state.error ? trouble(state.error, more)
-    : !state.done ? h('p.foot', t('loading'))
-      : !state.items.length && h('p.foot.empty',
+  return state.error || !state.done ? trouble(state.error, more)
+    : !state.items.length && h('p.foot.empty',
         q ? t('nothing found', { q }) : t(`empty ${f || 'inbox'}`));
 }
 

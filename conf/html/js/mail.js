@@ -60,8 +60,7 @@ function part(name, ask, show) {
   }
 
   const { value, error } = now[name];
-  return value ? show(value) : error ? trouble(error, () => again(name))
-    : h('div.quietly', t('loading'));
+  return value ? show(value) : trouble(error, () => again(name));
 }
 
 export function pane(m, s) {

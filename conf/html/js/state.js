@@ -10,6 +10,8 @@ const PAGE = 100;
 const AGAIN = 10000;            // after a failure
 
 export const state = {
+  me: null,         // the account, null until it is known
+  away: null,       // why what is read now and then is not
   addresses: null,  // null until they are known
   link: 'waiting',
   filter: {},       // { a: address, f: unread|starred|bin, q }
@@ -67,27 +69,32 @@ export function begin(key) {
   hooks.draw();
 }
 
-// Runs `work` once for many calls, and until it succeeds.
+// Runs `work` once for many calls, and until it succeeds.  Two of them at this pace
+// stay below the requests a minute that a key has.
 const due = {};
 
-function soon(name, work, ms = 1000) {
+export function soon(name, work, ms = 2000) {
   due[name] ??= setTimeout(() => {
     delete due[name];
-    work().catch(() => soon(name, work, AGAIN));
+    work().then(() => show({ away: null }), away => {
+      show({ away });
+      soon(name, work, AGAIN);
+    });
   }, ms);
 }
 
 // --- addresses ---
 
 async function readAddresses() {
-  const all = [];
+  const { data: me } = await get('/accounts/me'), all = [];
   let data;
 
   do {
     ({ data } = await get(`/addresses?limit=100&offset=${all.length}`));
     all.push(...data.addresses);
   } while (data.addresses.length && all.length < data.total);
-  show({ addresses: all });
+  me.full = ['emails', 'bytes'].some(x => me.quota[x] && me[x] >= me.quota[x]);
+  show({ me, addresses: all });
 }
 
 export const over = a => a.expiresAt && new Date(a.expiresAt) <= Date.now();
