@@ -272,12 +272,14 @@ ngx_junkmail_event_free(ngx_junkmail_event_t *e)
 ngx_junkmail_event_t *
 ngx_junkmail_event_read(redisReply *entry)
 {
-    size_t      i;
-    ngx_str_t   id, address, json;
-    redisReply *fields, **f;
+    size_t                i;
+    ngx_str_t             id, address, json;
+    redisReply           *fields, **f;
+    ngx_junkmail_event_t *e;
+    ngx_junkmail_cursor_t place;
 
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2
-        || entry->element[0]->str == NULL
+    if (ngx_junkmail_event_place(entry, &place) != NGX_OK
+        || entry->elements != 2
         || entry->element[1]->type != REDIS_REPLY_ARRAY)
     {
         return NULL;
@@ -304,7 +306,13 @@ ngx_junkmail_event_read(redisReply *entry)
         }
     }
 
-    return ngx_junkmail_event_make(JM_WS_TEXT, &id, &address, &json);
+    e = ngx_junkmail_event_make(JM_WS_TEXT, &id, &address, &json);
+
+    if (e != NULL) {
+        e->place = place;
+    }
+
+    return e;
 }
 
 

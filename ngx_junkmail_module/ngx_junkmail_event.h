@@ -25,13 +25,15 @@ typedef struct {
  * It begins with one reference, its maker's.
  */
 typedef struct {
-    ngx_uint_t refs;
-    ngx_str_t  id;      /* the cursor; empty: no event of the log */
-    ngx_str_t  address; /* address id it belongs to; empty: the account */
-    ngx_str_t  json;    /* the text `{"id":"…",…}` */
-    ngx_str_t  frame;   /* the same as a WebSocket frame: json is its end */
-    ngx_str_t  sse[2];  /* the same as a server-sent event: json is the
-                           beginning of the second piece */
+    ngx_uint_t            refs;
+    ngx_junkmail_cursor_t place;   /* in the log, if it was read from there */
+    ngx_str_t             id;      /* the same; empty: no event of the log */
+    ngx_str_t             address; /* address id it belongs to; empty: the
+                                      account */
+    ngx_str_t json;                /* the text `{"id":"…",…}` */
+    ngx_str_t frame;  /* the same as a WebSocket frame: json is its end */
+    ngx_str_t sse[2]; /* the same as a server-sent event: json is the
+                         beginning of the second piece */
 } ngx_junkmail_event_t;
 
 /* `<ms>-<seq>`, or `0`: NGX_OK or NGX_ERROR. */

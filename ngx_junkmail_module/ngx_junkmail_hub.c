@@ -148,7 +148,7 @@ ngx_junkmail_hub_leave(ngx_junkmail_listener_t *l)
 
     l->reader.watch = NULL;
 
-    if (!ngx_queue_empty(&w->live)) {
+    if (!ngx_junkmail_hub_nobody_live(w)) {
         return;
     }
 
@@ -212,6 +212,7 @@ ngx_junkmail_hub_watch_create(ngx_str_t *account, uint32_t hash)
     w->node.node.key = hash;
 
     ngx_queue_init(&w->live);
+    ngx_queue_init(&w->behind);
     ngx_queue_init(&w->replay);
     ngx_queue_init(&w->keys);
 
@@ -221,6 +222,10 @@ ngx_junkmail_hub_watch_create(ngx_str_t *account, uint32_t hash)
     w->timer.data = w;
     w->timer.log = ngx_cycle->log;
     w->timer.cancelable = 1;
+
+    w->tell.handler = ngx_junkmail_hub_tell;
+    w->tell.data = w;
+    w->tell.log = ngx_cycle->log;
 
     channel.data = name;
     channel.len = ngx_sprintf(name, JM_KEY_WAKE, w->account) - name;
@@ -280,7 +285,9 @@ ngx_junkmail_hub_timer(ngx_event_t *ev)
     ngx_queue_t            *q, *next;
     ngx_junkmail_hub_key_t *k;
 
-    if (ngx_queue_empty(&w->keys)) {
+    /* A page is let go in the next turn. */
+
+    if (ngx_queue_empty(&w->keys) && !w->reader.paused) {
         ngx_junkmail_hub_end(w);
         return;
     }
@@ -425,6 +432,12 @@ ngx_junkmail_hub_recheck(ngx_junkmail_watch_t *w)
     ngx_junkmail_hub_forget(&w->reader);
     w->reader.doubt = 1;
 
+    while (!ngx_queue_empty(&w->behind)) {
+        q = ngx_queue_head(&w->behind);
+        ngx_junkmail_hub_go_back(
+            ngx_queue_data(q, ngx_junkmail_listener_t, queue));
+    }
+
     for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
          q = next) {
         next = ngx_queue_next(q);
@@ -475,7 +488,7 @@ ngx_junkmail_hub_go_back(ngx_junkmail_listener_t *l)
     ngx_queue_remove(&l->queue);
     ngx_queue_insert_tail(&w->replay, &l->queue);
 
-    if (ngx_queue_empty(&w->live)) {
+    if (ngx_junkmail_hub_nobody_live(w)) {
         ngx_junkmail_hub_forget(&w->reader);
     }
 }
@@ -493,7 +506,7 @@ ngx_junkmail_hub_go_live(ngx_junkmail_listener_t *l)
 
     w = l->reader.watch;
 
-    if (ngx_queue_empty(&w->live)) {
+    if (ngx_junkmail_hub_nobody_live(w)) {
         w->reader.cursor = l->reader.cursor;
 
     } else if (ngx_junkmail_cursor_cmp(&l->reader.cursor, &w->reader.cursor)
@@ -586,13 +599,14 @@ ngx_junkmail_hub_key_gone(ngx_junkmail_watch_t *w, ngx_junkmail_hub_key_t *k,
                           ngx_uint_t room)
 {
     ngx_uint_t               i;
-    ngx_queue_t             *q, *next, *all[2];
+    ngx_queue_t             *q, *next, *all[3];
     ngx_junkmail_listener_t *l;
 
     all[0] = &w->live;
-    all[1] = &w->replay;
+    all[1] = &w->behind;
+    all[2] = &w->replay;
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 3; i++) {
         for (q = ngx_queue_head(all[i]);
              q != ngx_queue_sentinel(all[i]) && room != 0; q = next)
         {

@@ -44,7 +44,7 @@ typedef struct {
     unsigned                 doubt : 1;  /* look whether the cursor is known */
     unsigned                 sound : 1;  /* it has just been found so */
     unsigned                 again : 1;  /* woken with a command in flight */
-    unsigned                 paused : 1; /* the listener has enough for now */
+    unsigned                 paused : 1; /* who reads has enough for now */
     unsigned                 live : 1;   /* the watch reads for it */
 } ngx_junkmail_reader_t;
 

@@ -42,6 +42,7 @@
 #define NGX_JUNKMAIL_HUB_IN_FLIGHT 128 /* of the link's 1,024 */
 #define NGX_JUNKMAIL_HUB_RETRY     200 /* ms after Redis has failed us */
 #define NGX_JUNKMAIL_HUB_KEYS      64  /* looked at by one command */
+#define NGX_JUNKMAIL_HUB_SLICE     256 /* events given in a turn */
 
 
 /* A command in flight; it outlives a reader that leaves. */
@@ -65,13 +66,15 @@ static void       ngx_junkmail_hub_answer(void *data, redisReply *reply);
 static void       ngx_junkmail_hub_checked(ngx_junkmail_reader_t  *r,
                                            ngx_junkmail_hub_ask_t *ask,
                                            redisReply             *reply);
-static void ngx_junkmail_hub_reset(ngx_junkmail_reader_t *r, ngx_str_t *newest,
-                                   ngx_junkmail_cursor_t *last);
 static void ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply);
 static ngx_int_t ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l,
                                          redisReply *reply, ngx_uint_t i);
 static ngx_int_t ngx_junkmail_hub_share(ngx_junkmail_watch_t *w,
                                         redisReply *reply, ngx_uint_t i);
+static void      ngx_junkmail_hub_tell_all(ngx_junkmail_watch_t    *w,
+                                           ngx_junkmail_hub_page_t *page);
+static void      ngx_junkmail_hub_give(ngx_junkmail_watch_t    *w,
+                                       ngx_junkmail_listener_t *l);
 
 
 static struct {
@@ -105,12 +108,12 @@ ngx_junkmail_hub_reader_init(ngx_cycle_t *cycle)
 void
 ngx_junkmail_hub_want(ngx_junkmail_reader_t *r)
 {
-    if (r->ask != NULL) {
+    if (r->ask != NULL || r->paused) {
         r->again = 1;
         return;
     }
 
-    if (r->waiting || r->paused || ngx_junkmail_hub_is_idle(r)) {
+    if (r->waiting || ngx_junkmail_hub_is_idle(r)) {
         return;
     }
 
@@ -130,7 +133,7 @@ ngx_junkmail_hub_is_idle(ngx_junkmail_reader_t *r)
 
     w = r->watch;
 
-    return r->listener == NULL && !r->check && ngx_queue_empty(&w->live);
+    return r->listener == NULL && !r->check && ngx_junkmail_hub_nobody_live(w);
 }
 
 
@@ -402,43 +405,25 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, ngx_junkmail_hub_ask_t *ask,
     }
 
     if (ask->doubt && e[2]->integer == 1) {
-        ngx_junkmail_hub_reset(r, &newest, &last);
+        r->cursor = last;
+
+        if (r->listener != NULL) {
+            r->listener->ops->reset(r->listener, &newest);
+
+        } else {
+            ngx_junkmail_hub_tell_all(r->watch, NULL);
+        }
     }
 
     r->sound = ask->doubt && ngx_junkmail_cursor_cmp(&r->cursor, &last) < 0;
 
-    if (r->sound || r->check || r->doubt || r->again) {
+    /* A watch may have been about to read on when it had to ask. */
+
+    if (r->sound || r->check || r->doubt || r->again || r->listener == NULL) {
         ngx_junkmail_hub_want(r);
 
-    } else if (r->listener != NULL) {
+    } else {
         ngx_junkmail_hub_go_live(r->listener);
-    }
-}
-
-
-static void
-ngx_junkmail_hub_reset(ngx_junkmail_reader_t *r, ngx_str_t *newest,
-                       ngx_junkmail_cursor_t *last)
-{
-    ngx_queue_t             *q;
-    ngx_junkmail_watch_t    *w;
-    ngx_junkmail_listener_t *l;
-
-    r->cursor = *last;
-
-    if (r->listener != NULL) {
-        r->listener->ops->reset(r->listener, newest);
-        return;
-    }
-
-    w = r->watch;
-
-    for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
-         q = ngx_queue_next(q))
-    {
-        l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
-        l->reader.cursor = *last;
-        l->ops->reset(l, newest);
     }
 }
 
@@ -531,7 +516,7 @@ ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l, redisReply *reply,
             return NGX_ERROR;
         }
 
-        (void) ngx_junkmail_event_place(reply->element[i], &l->reader.cursor);
+        l->reader.cursor = e->place;
 
         rc = l->ops->event(l, e);
         ngx_junkmail_event_free(e);
@@ -543,39 +528,143 @@ ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l, redisReply *reply,
 }
 
 
+/* The same to all who are live. */
+
 static ngx_int_t
 ngx_junkmail_hub_share(ngx_junkmail_watch_t *w, redisReply *reply,
                        ngx_uint_t i)
 {
-    ngx_queue_t             *q;
     ngx_junkmail_event_t    *e;
-    ngx_junkmail_cursor_t   *cursor;
-    ngx_junkmail_listener_t *l;
+    ngx_junkmail_hub_page_t *page;
 
-    cursor = &w->reader.cursor;
+    if (i == reply->elements) {
+        return NGX_OK;
+    }
+
+    page = ngx_alloc(sizeof(ngx_junkmail_hub_page_t)
+                         + (reply->elements - i)
+                               * sizeof(ngx_junkmail_event_t *),
+                     ngx_cycle->log);
+    if (page == NULL) {
+        return NGX_ERROR;
+    }
+
+    page->n = 0;
 
     for (/* void */; i < reply->elements; i++) {
 
         e = ngx_junkmail_event_read(reply->element[i]);
         if (e == NULL) {
-            return NGX_ERROR;
+            break;
         }
 
-        (void) ngx_junkmail_event_place(reply->element[i], cursor);
-
-        for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
-             q = ngx_queue_next(q))
-        {
-            l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
-
-            if (ngx_junkmail_cursor_cmp(cursor, &l->reader.cursor) > 0) {
-                l->reader.cursor = *cursor;
-                (void) l->ops->event(l, e);
-            }
-        }
-
-        ngx_junkmail_event_free(e);
+        page->event[page->n++] = e;
     }
 
-    return NGX_OK;
+    if (page->n == 0) {
+        ngx_free(page);
+        return NGX_ERROR;
+    }
+
+    w->reader.cursor = page->event[page->n - 1]->place;
+
+    ngx_junkmail_hub_tell_all(w, page);
+
+    return i < reply->elements ? NGX_AGAIN : NGX_OK;
+}
+
+
+/*
+ * To thousands of listeners it goes a slice in each turn of the loop, so that
+ * the worker serves others in between.  The watch reads on when all have it.
+ */
+
+static void
+ngx_junkmail_hub_tell_all(ngx_junkmail_watch_t    *w,
+                          ngx_junkmail_hub_page_t *page)
+{
+    w->page = page;
+    w->reader.paused = 1;
+
+    if (!ngx_queue_empty(&w->live)) {
+        ngx_queue_add(&w->behind, &w->live);
+        ngx_queue_init(&w->live);
+    }
+
+    ngx_junkmail_hub_tell(&w->tell);
+}
+
+
+void
+ngx_junkmail_hub_tell(ngx_event_t *ev)
+{
+    ngx_junkmail_watch_t *w = ev->data;
+
+    ngx_uint_t   given, each;
+    ngx_queue_t *q;
+
+    each = w->page != NULL ? w->page->n : 1;
+
+    for (given = 0; given < NGX_JUNKMAIL_HUB_SLICE; given += each) {
+
+        if (ngx_queue_empty(&w->behind)) {
+            break;
+        }
+
+        q = ngx_queue_head(&w->behind);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&w->live, q);
+
+        ngx_junkmail_hub_give(
+            w, ngx_queue_data(q, ngx_junkmail_listener_t, queue));
+    }
+
+    if (!ngx_queue_empty(&w->behind)) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+        return;
+    }
+
+    if (w->page != NULL) {
+        while (w->page->n != 0) {
+            ngx_junkmail_event_free(w->page->event[--w->page->n]);
+        }
+
+        ngx_free(w->page);
+        w->page = NULL;
+    }
+
+    w->reader.paused = 0;
+
+    if (w->reader.again) {
+        ngx_junkmail_hub_want(&w->reader);
+    }
+}
+
+
+static void
+ngx_junkmail_hub_give(ngx_junkmail_watch_t *w, ngx_junkmail_listener_t *l)
+{
+    u_char                text[NGX_JUNKMAIL_CURSOR_LEN];
+    ngx_str_t             newest;
+    ngx_uint_t            i;
+    ngx_junkmail_event_t *e;
+
+    if (w->page == NULL) {
+        newest.data = text;
+        newest.len = ngx_junkmail_cursor_print(&w->reader.cursor, text) - text;
+
+        l->reader.cursor = w->reader.cursor;
+        l->ops->reset(l, &newest);
+
+        return;
+    }
+
+    for (i = 0; i < w->page->n; i++) {
+        e = w->page->event[i];
+
+        if (ngx_junkmail_cursor_cmp(&e->place, &l->reader.cursor) > 0) {
+            l->reader.cursor = e->place;
+            (void) l->ops->event(l, e);
+        }
+    }
 }

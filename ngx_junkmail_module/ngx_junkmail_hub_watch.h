@@ -15,11 +15,20 @@
 #include "jm_key.h"
 #include "ngx_junkmail_hub.h"
 
+/* A page of the log, on its way to those who are live. */
+typedef struct {
+    ngx_uint_t            n;
+    ngx_junkmail_event_t *event[];
+} ngx_junkmail_hub_page_t;
+
 /* An account that has listeners, or has had some just now. */
 typedef struct {
-    ngx_str_node_t        node; /* by account */
-    ngx_queue_t           live;
-    ngx_queue_t           replay;
+    ngx_str_node_t           node;   /* by account */
+    ngx_queue_t              live;   /* the watch reads for them */
+    ngx_queue_t              behind; /* the same, with `page` to come */
+    ngx_queue_t              replay;
+    ngx_junkmail_hub_page_t *page; /* NULL: they are to begin anew */
+    ngx_event_t              tell; /* the next of them */
     ngx_queue_t           keys;   /* of its listeners; empty: there are none */
     ngx_junkmail_reader_t reader; /* for the live ones */
     ngx_event_t           timer;  /* the next look at the keys, or the end */
@@ -35,6 +44,9 @@ typedef struct {
     u_char      hash[JM_HASH_LEN];
 } ngx_junkmail_hub_key_t;
 
+#define ngx_junkmail_hub_nobody_live(w)                                       \
+    (ngx_queue_empty(&(w)->live) && ngx_queue_empty(&(w)->behind))
+
 /* A listener's own reader has nothing more to read, or has to read again. */
 void ngx_junkmail_hub_go_live(ngx_junkmail_listener_t *l);
 void ngx_junkmail_hub_go_back(ngx_junkmail_listener_t *l);
@@ -43,6 +55,9 @@ void ngx_junkmail_hub_go_back(ngx_junkmail_listener_t *l);
 void ngx_junkmail_hub_keys_told(ngx_junkmail_watch_t *w, redisReply *reply);
 
 void ngx_junkmail_hub_reader_init(ngx_cycle_t *cycle);
+
+/* Gives those who are behind what the watch has read, a slice of them. */
+void ngx_junkmail_hub_tell(ngx_event_t *ev);
 
 /* The reader is to read on or, when `check` is set, to ask first. */
 void ngx_junkmail_hub_want(ngx_junkmail_reader_t *r);
