@@ -75,7 +75,8 @@ const KEPT = new Set(('a abbr acronym address article aside b bdi bdo big '
     + 'time tr tt u ul var wbr').split(' '));
 
 const RENAMED = { summary: 'div', details: 'div', nobr: 'span', hgroup: 'div',
-                  search: 'div', dialog: 'div', xmp: 'pre', listing: 'pre',
+                  search: 'div', dialog: 'div', fieldset: 'div',
+                  legend: 'div', xmp: 'pre', listing: 'pre',
                   plaintext: 'pre' };
 
 // Images are left out of the comparison: trackers among them are gone.
@@ -85,9 +86,10 @@ const GONE = new Set(('script style link meta base iframe frame frameset '
 
 const SCOPE = 'table, td, th, caption, applet';
 const BLOCK = 'address, article, aside, blockquote, center, dd, details, dir, '
-    + 'div, dl, dt, figcaption, figure, footer, h1, h2, h3, h4, h5, h6, '
-    + 'header, hgroup, hr, li, listing, main, menu, nav, ol, p, pre, section, '
-    + 'summary, table, ul, xmp, plaintext';
+    + 'div, dl, dt, fieldset, figcaption, figure, footer, '
+    + 'h1, h2, h3, h4, h5, h6, header, hgroup, hr, li, legend, '
+    + 'listing, main, menu, nav, ol, p, pre, section, summary, table, ul, '
+    + 'xmp, plaintext';
 
 function holdsBlock(p)
 {

@@ -99,6 +99,8 @@ test_from_html(void **state)
         { "a<img src=https://a.test/i alt=b style=display:block>c",
           "a\n[b]\nc" },
         { "a<img src=https://a.test/i style=display:block>c", "a\nc" },
+        { "<fieldset><legend>a</legend>b</fieldset><fieldset>c</fieldset>d",
+          "a\nb\nc\nd" },
         { "<table><tr><td>a<td><div></div>b</table>", "a\tb" },
         { "", "" },
     };
