@@ -36,8 +36,7 @@ typedef jm_store_status_t (*jm_store_ahead_pt)(jm_store_t     *store,
                                                size_t         *pending);
 
 static jm_store_status_t jm_store_commit(jm_store_t          *store,
-                                         const jm_delivery_t *d,
-                                         jm_store_reply_t    *reply);
+                                         const jm_delivery_t *d);
 static int  jm_store_args_init(jm_store_args_t *args, const jm_delivery_t *d);
 static void jm_store_args_fill(jm_store_args_t *args, const jm_delivery_t *d,
                                const char *key);
@@ -69,13 +68,25 @@ jm_store_deliver(jm_store_t *store, const jm_delivery_t *d,
     jm_store_reply_t  reply;
     jm_store_status_t status;
 
-    status = jm_store_commit(store, d, &reply);
+    status = jm_store_commit(store, d);
+
+    if (status != JM_STORE_OK) {
+        jm_store_discard(store, d, NULL);
+        return status;
+    }
+
+    /* It may be stored, so what was written ahead stays until it is known what
+       of it is not. */
+
+    status = jm_store_values(store, &reply);
 
     if (status == JM_STORE_OK) {
         status = jm_store_results(store, d, &reply, results);
     }
 
-    jm_store_discard(store, d, status == JM_STORE_OK ? results : NULL);
+    if (status == JM_STORE_OK) {
+        jm_store_discard(store, d, results);
+    }
 
     return status;
 }
@@ -87,22 +98,27 @@ jm_store_reclean(jm_store_t *store, const jm_delivery_t *d)
     jm_store_reply_t  reply;
     jm_store_status_t status;
 
-    status = jm_store_commit(store, d, &reply);
+    status = jm_store_commit(store, d);
 
-    if (status == JM_STORE_OK && jm_store_is(&reply, 0, "OK")) {
-        return JM_STORE_OK;
+    if (status == JM_STORE_OK) {
+        status = jm_store_values(store, &reply);
+
+        if (status != JM_STORE_OK || jm_store_is(&reply, 0, "OK")) {
+            return status;
+        }
+
+        status = JM_STORE_UNKNOWN;
     }
 
     jm_store_discard(store, d, NULL);
 
-    return status == JM_STORE_OK ? JM_STORE_UNKNOWN : status;
+    return status;
 }
 
 
 /* The pipeline: what is written ahead, the function, all replies. */
 static jm_store_status_t
-jm_store_commit(jm_store_t *store, const jm_delivery_t *d,
-                jm_store_reply_t *reply)
+jm_store_commit(jm_store_t *store, const jm_delivery_t *d)
 {
     char              key[64];
     size_t            i, pending;
@@ -133,11 +149,7 @@ jm_store_commit(jm_store_t *store, const jm_delivery_t *d,
 
     jm_store_args_free(&args);
 
-    if (status == JM_STORE_OK) {
-        status = jm_store_collect(store, pending);
-    }
-
-    return status == JM_STORE_OK ? jm_store_values(store, reply) : status;
+    return status == JM_STORE_OK ? jm_store_collect(store, pending) : status;
 }
 
 

@@ -512,6 +512,21 @@ test_refused(void **state)
 
     c.d.delivery_id = c.did;
     assert_int_equal(jm_store_deliver(backend, &c.d, r), JM_STORE_OK);
+
+    /* An answer that is none of ours: it may be stored for all we know. */
+
+    jm_uuid7(jm_now_ms(), c.rendered[0].id);
+    assert_int_equal(jm_store_load(all, jm_str("#!lua name=" JM_LIBRARY "\n"
+                                               "redis.register_function("
+                                               "'jm_email_deliver', function()"
+                                               " return {'WHAT'} end)")),
+                     JM_STORE_OK);
+    assert_int_equal(jm_store_deliver(backend, &c.d, r), JM_STORE_REFUSED);
+    assert_int_equal(number_of("raw", a, c.rendered[0].id), LARGE);
+    assert_int_equal(jm_store_load(all, read_library()), JM_STORE_OK);
+
+    jm_delivery_id(c.did);
+    assert_int_equal(jm_store_deliver(backend, &c.d, r), JM_STORE_OK);
 }
 
 
