@@ -79,7 +79,6 @@ static jm_store_status_t jm_reaper_addresses(jm_store_t *store,
 static const jm_reaper_step_t jm_reaper_steps[] = {
     /* word      slice               release keep again end */
     { "GONE", NULL, 0, 0, 0, NULL },
-    { "NEVER", NULL, 0, 0, 0, NULL },
     { "WAIT", NULL, 0, 0, 1, NULL },
     { "RENEW", "jm_address_renew", 0, 0, 1, NULL },
     { "PENDING", NULL, 1, 0, 0, "jm_address_drop" },

@@ -710,7 +710,9 @@ subtest 'slices' => sub {
 
 
 subtest 'expiry' => sub {
-    is(fcall('jm_address_due', $K, id(20))->[0], 'NEVER', 'never');
+    my $never = fcall('jm_address_due', $K, id(20));
+    is($never->[0], 'WAIT', 'never');
+    cmp_ok($never->[2], '>', (time + 86000) * 1000, 'but looked at every day');
     is(fcall('jm_address_due', $K, id(14))->[0], 'WAIT', 'later');
 
     new_address(id(21), 'short', 4);
@@ -801,6 +803,8 @@ subtest 'expiry' => sub {
     cmd('HSET', "$K:addr:" . id(24), 'created', 1);
     is_deeply(fcall('jm_address_due', $K, id(24)), ['PENDING', 'half@x.test'],
         'for too long');
+    is(fcall('jm_address_confirm', $K, id(24))->[0], 'NOT_FOUND',
+        'to be confirmed');
 };
 
 

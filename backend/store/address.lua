@@ -209,6 +209,11 @@ local function address_confirm(account, id)
         return {'OK', address_json(address, at)}
     end
 
+    -- The reaper may be freeing its route already.
+    if address.created + PENDING <= at then
+        return {'NOT_FOUND'}
+    end
+
     holds(key(account, 'addrs'), 'zset')
     check_log(account)
 
@@ -227,7 +232,7 @@ local function address_confirm(account, id)
 end
 
 
--- address id -> OK, JSON · NOT_FOUND.  A repeat changes nothing.
+-- address id -> OK, JSON · NOT_FOUND (or too late).  A repeat changes nothing.
 define('jm_address_confirm', {}, 'account', {'uuid'}, address_confirm)
 
 

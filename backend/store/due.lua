@@ -56,8 +56,10 @@ local function address_due(account, id)
         return {'DELETED', address.address}
     end
 
+    -- Whoever deletes it, or gives it an end, tells the reaper afterwards, and
+    -- may die before that.
     if address.expires == 0 then
-        return {'NEVER', address.address}
+        return {'WAIT', address.address, at + DAY}
     end
 
     if address.expires > at then
@@ -81,7 +83,6 @@ end
 
 -- address id -> what is to be done now (a word), the address, and a time:
 --   GONE     there is none (nothing follows)
---   NEVER    nothing: it does not expire
 --   WAIT     nothing, until that time
 --   RENEW    its expiry was changed: renew its mail's TTLs, then the same
 --   PENDING  it was never confirmed: free its route, drop it
