@@ -1,14 +1,14 @@
-// How one gets in, and the account: its key for other devices, keys for
-// programs, what is used of the quota, signing out, and the end of everything.
+// What is beside the inbox: how one gets in; the addresses; the account, its key
+// for other devices, keys for programs, what is used of the quota, and its end.
 
-import { button, confirm, copy, dialog, field, fill, form, h, save, trouble }
-  from './dom.js';
+import { button, confirm, copier, copy, dialog, field, fill, form, h, save, select,
+  toast, trouble } from './dom.js';
 import { call, forget, get, kept, key as mine } from './api.js';
-import { spans } from './addresses.js';
-import { bytes, known, left, moment, t } from './i18n.js';
-import { hooks, signIn, signUp, state } from './state.js';
+import { bytes, known, left, moment, span, t } from './i18n.js';
+import { address, hooks, link, over, signIn, signUp, soon, state } from './state.js';
 
 const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
+const SPANS = [600, 3600, 86400, 604800, 2592000];
 
 // --- before there is a key ---
 
@@ -24,6 +24,75 @@ export const welcome = (main, { why }) => fill(main, h('div.hero',
         required: true, spellcheck: 'false', autocapitalize: 'off',
         pattern: '\\s*jm_live_\\w{71}\\s*', placeholder: 'jm_live_…',
         title: t('key form') }))))));
+
+// --- addresses ---
+
+let domains;
+
+export const spans = (all = SPANS, value = 2592000) =>
+  select({ name: 'span', value }, all.map(s => [s, s ? span(s) : t('for ever')]));
+
+// From now on so long; shorter than before is possible, too.
+export async function extend(a) {
+  const choice = spans();
+
+  if (await dialog(t('extend title', a), field(t('lives from now'), choice),
+    t('extend')))
+  {
+    await address('PATCH', `/${a.id}`, { expiresIn: Number(choice.value) });
+  }
+}
+
+export const life = a => h('span', { class: a.isActive ? 'dim' : 'off' },
+  !a.isActive && !over(a) && `${t('stopped')} · `, left(a.expiresAt));
+
+export const giveaway = a => copier(a.address, 'address', t('copy address', a));
+
+export function addresses(main) {
+  if (!domains) {
+    domains = [];
+    soon('domains', async () => {
+      domains = (await get('/server/domains')).data;
+      hooks.draw();
+    }, 0);
+  }
+
+  fill(main, h('h1', t('addresses')),
+    box('new address', form(makeAddress, t('make address'),
+      field(t('name'), h('input', { name: 'alias', maxlength: 100,
+        autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
+        placeholder: t('random') })),
+      field(t('domain'), select({ name: 'domain' },
+        domains.map(d => [d, `@${d}`]))),
+      field(t('life'), spans()))),
+    state.addresses ? h('ul.cards', state.addresses.map(one),
+      !state.addresses.length && h('li.empty', t('no address')))
+      : trouble(state.away));
+}
+
+async function makeAddress({ alias, domain, span: seconds }) {
+  const made = await address('POST', '', {
+    expiresIn: Number(seconds.value),
+    alias: alias.value.trim() || undefined,
+    domain: domain.value || undefined,
+  });
+
+  alias.value = '';
+  toast(t('made', made), t('copy'), () => copy(made.address));
+}
+
+const one = a => h('li.box', { 'data-id': a.id },
+  h('div.row', giveaway(a),
+    h('a', { href: link({ a: a.id }) }, t('mails', { n: a.total }),
+      a.unread > 0 && ` · ${t('unread n', { n: a.unread })}`)),
+  h('div.row', life(a), h('span.buttons',
+    button(t('extend'), () => extend(a), 'quiet'),
+    button(t(a.isActive ? 'stop' : 'resume'),
+      () => address('PATCH', `/${a.id}`, { isActive: !a.isActive }),
+      'quiet stop', { hidden: over(a) }),
+    button(t('delete'), () => confirm(t('delete address', a),
+      t('delete address?', { n: a.total }), () => address('DELETE', `/${a.id}`)),
+    'quiet danger'))));
 
 // --- keys ---
 
@@ -49,7 +118,7 @@ const oneKey = key => h('li.row', { 'data-id': key.id },
       await (key.current ? forget() : read());
     }), 'quiet danger'));
 
-const newKey = () => form(make, t('make key'),
+const newKey = () => form(makeKey, t('make key'),
   field(t('key name'), h('input', { name: 'name', required: true,
     maxlength: 100, autocomplete: 'off' })),
   field(t('life'), spans([0, 3600, 86400, 2592000, 31536000], 0)),
@@ -57,7 +126,7 @@ const newKey = () => form(make, t('make key'),
     h('label.check', h('input', { type: 'checkbox', name: 'scope', value,
       checked: i === 0 }), t(`scope ${value}`)))));
 
-async function make({ name, span, scope }) {
+async function makeKey({ name, span, scope }) {
   const { data } = await call('POST', '/keys', {
     name: name.value, expiresIn: Number(span.value) || null,
     scopes: [...scope].filter(box => box.checked).map(box => box.value),

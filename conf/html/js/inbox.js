@@ -8,8 +8,7 @@ import { t, when } from './i18n.js';
 import { kept } from './api.js';
 import { change, destroy, hooks, link, more, openList, over, route, state }
   from './state.js';
-import { extend, giveaway, life } from './addresses.js';
-import { saveKey } from './account.js';
+import { extend, giveaway, life, saveKey } from './account.js';
 import { open, pane } from './mail.js';
 
 const HELP = { '/': 'search', s: 'star', u: 'mark unread', Delete: 'to bin', z: 'undo' };

@@ -5,8 +5,7 @@ import { $, announce, fill, h, icon, nav, tool } from './dom.js';
 import { t } from './i18n.js';
 import { key } from './api.js';
 import { begin, hooks, link, route, state } from './state.js';
-import { account, welcome } from './account.js';
-import { addresses } from './addresses.js';
+import { account, addresses, welcome } from './account.js';
 import { inbox } from './inbox.js';
 
 const VIEWS = [inbox, addresses, account];
