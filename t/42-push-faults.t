@@ -13,8 +13,8 @@ use JunkMail::Events qw(drain ids);
 use JunkMail::Test;
 
 my $jm = JunkMail::Test->new(junkmaild => 0,
-    junkmail => 'redis_timeout 2s;',
-    http     => 'junkmail_push_jitter 2s; junkmail_push_ping 20s;');
+    junkmail => 'redis_timeout 4s;',
+    http     => 'junkmail_push_jitter 2s; junkmail_push_ping 1h;');
 
 my $EVENTS = '/api/v1/events';
 my $redis  = $jm->{redis};

@@ -32,6 +32,14 @@ my $jm = JunkMail::Test->new(junkmaild => 0,
         listen 127.0.0.1:$local;
         proxy_pass unix:\@DIR\@/http.sock;
 CONF
+        location /calm/ {
+            rewrite ^/calm(/.*)\$ \$1 break;
+            junkmail_push_ping 1h;
+            junkmail_api;
+        }
+        location = /metrics {
+            junkmail_metrics;
+        }
         junkmail_push_ping 2s;
         junkmail_push_jitter 1s;
         listen 127.0.0.1:$tls ssl;
@@ -52,8 +60,8 @@ sub connection
 {
     my ($query, %opt) = @_;
 
-    my $ws = JunkMail::WebSocket->new(port => $plain, path => "$EVENTS$query",
-        key => $me->{key}, %opt);
+    my $ws = JunkMail::WebSocket->new(port => $plain, key => $me->{key},
+        path => ($opt{calm} // '') . "$EVENTS$query", %opt);
     is $ws->{status}, 101, "101 over TLS $query";
     is $ws->json->{type}, 'hello', 'hello';
     return $ws;
@@ -77,11 +85,15 @@ is $late->next_frame, undef, 'nothing after it';
 ok $late->{eof}, 'the connection ends';
 
 # Live, faster than it reads; a replay would be paced, not cut off.
-my $slow = connection('', rcvbuf => 4096);
+my $slow = connection('', rcvbuf => 4096, calm => '/calm');
 $log->add(n => 'live');
 is $slow->json->{data}{n}, 'live', 'live';
 sleep 1;
-$log->fill(100, 4000) for 1 .. 80;
+for (1 .. 80) {
+    $log->fill(100, 4000);
+    last if $jm->http(GET => '/metrics')->{body}
+        =~ /^junkmail_push_ended_total\{reason="slow"\} 1$/m;
+}
 my $code;
 while (my $f = $slow->next_frame) {
     $code = unpack('n', $f->{data}) if $f->{opcode} == 8;

@@ -19,8 +19,10 @@ use Time::HiRes qw(sleep time);
 
 use JunkMail::Test;
 
-my $a = JunkMail::Test->new(workers => 2, conf => 'bin_days 7; idle_days 30;');
-my $b = JunkMail::Test->new(redis => $a->{redis}, junkmaild => 0,
+my $ping = 'junkmail_push_ping 1h;';
+my $a = JunkMail::Test->new(workers => 2, http => $ping,
+    conf => 'bin_days 7; idle_days 30;');
+my $b = JunkMail::Test->new(redis => $a->{redis}, junkmaild => 0, http => $ping,
     backend => 'unix:' . $a->lmtp_socket);
 
 my $EVENTS = '/api/v1/events';

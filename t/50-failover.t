@@ -73,7 +73,8 @@ lead_to($one);
 # The server behind the path, as the tests see it.
 my $redis = bless { %$one, socket => $path, owner => 0, client => {} },
     'JunkMail::Redis';
-my $jm = JunkMail::Test->new(redis => $redis, junkmaild => 0, workers => 2);
+my $jm = JunkMail::Test->new(redis => $redis, junkmaild => 0, workers => 2,
+    http => 'junkmail_push_ping 1h;');
 
 $one->cmd('ZADD', 'jm:domains', 1, 'junkmail.test');
 $one->cmd('HSET', 'jm:domain:{junkmail.test}', 'policy', 'closed', 'state',

@@ -25,6 +25,7 @@ my $jm  = JunkMail::Test->new(
     jitter    => "${JITTER}s",
     shutdown  => '20s',
     http      => <<"CONF");
+        junkmail_push_ping 1h;
         junkmail_push_connections_per_key 0;
         junkmail_account_rate_limit off;
         listen 127.0.0.1:$tls ssl http2;
