@@ -312,7 +312,8 @@ jm_tnef_properties(jm_tnef_t *tnef, jm_arena_t *arena, jm_tnef_file_t *file,
 }
 
 
-static void
+/* 0, or -1 when there is no room for one more file. */
+static int
 jm_tnef_attribute(jm_tnef_t *tnef, jm_arena_t *arena, uint32_t id,
                   jm_str_t value)
 {
@@ -324,11 +325,14 @@ jm_tnef_attribute(jm_tnef_t *tnef, jm_arena_t *arena, uint32_t id,
         jm_tnef_properties(tnef, arena, NULL, value);
 
     } else if (id == JM_TNEF_ATTACHMENT) {
-        tnef->cut |= tnef->nfiles == JM_TNEF_FILES;
-        tnef->nfiles += tnef->nfiles < JM_TNEF_FILES;
+        if (tnef->nfiles == JM_TNEF_FILES) {
+            return -1;
+        }
 
-    } else if (file == NULL || tnef->cut) {
-        return;
+        tnef->nfiles++;
+
+    } else if (file == NULL) {
+        return 0;
 
     } else if (id == JM_TNEF_FILE) {
         jm_tnef_properties(tnef, arena, file, value);
@@ -344,6 +348,8 @@ jm_tnef_attribute(jm_tnef_t *tnef, jm_arena_t *arena, uint32_t id,
             file->name.len--;
         }
     }
+
+    return 0;
 }
 
 
@@ -371,13 +377,12 @@ jm_tnef_read(jm_tnef_t *tnef, jm_arena_t *arena, jm_str_t data)
         if (jm_tnef_bytes(&in, 1, 0, &skipped) != 0
             || jm_tnef_u32(&in, &id) != 0 || jm_tnef_u32(&in, &len) != 0
             || jm_tnef_bytes(&in, len, 0, &value) != 0
-            || jm_tnef_bytes(&in, 2, 0, &skipped) != 0)
+            || jm_tnef_bytes(&in, 2, 0, &skipped) != 0
+            || jm_tnef_attribute(tnef, arena, id, value) != 0)
         {
             tnef->cut = 1;
             break;
         }
-
-        jm_tnef_attribute(tnef, arena, id, value);
     }
 
     return 0;
