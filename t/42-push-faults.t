@@ -47,6 +47,15 @@ delete $redis->{client};
 push @all, $id = $log->add(n => 7);
 is_deeply [ids($ws, 1)], [$id], 'the command link cut';
 
+# What wakes its readers meanwhile is not forgotten for a look at the keys.
+$redis->cmd('MULTI');
+$redis->cmd('CLIENT', 'KILL', 'USER', 'edge', 'TYPE', 'normal');
+$log->add(n => 8);
+$log->publish('gone');
+(undef, $id) = @{ $redis->cmd('EXEC') };
+push @all, $id;
+is_deeply [ids($ws, 1)], [$id], 'an event, and a key may be gone';
+
 # Two hundred times an event and one of the links, at any moment.
 my @sent;
 for my $n (1 .. 200) {
@@ -107,7 +116,7 @@ for my $c (@club) {
 
 my $late = $jm->ws("$EVENTS?since=0", %key);
 $late->json;
-is scalar(ids($late, 207)), 207, 'a second one, replayed';
+is scalar(ids($late, 208)), 208, 'a second one, replayed';
 
 $redis->kill9;
 is $jm->ws($EVENTS, %key)->{status}, 503, '503 for a new one';
