@@ -139,16 +139,17 @@ function star(items, tabindex) {
 }
 
 const erase = ids => confirm(t('delete for good'),
-  t('destroy?', { n: ids.length }), () => leave(ids, destroy(ids)));
+  t('destroy?', { n: ids.length }), () => destroy(ids).then(() => leave(ids)));
 
 async function bin(ids, isDeleted) {
-  await leave(ids, change(ids, { isDeleted }));
+  await change(ids, { isDeleted });
+  leave(ids);
   toast(t(isDeleted ? 'binned' : 'restored', { n: ids.length }),
     isDeleted && t('undo'), () => bin(ids, false));
 }
 
-// From mails that go (as soon as `done` has begun) to the next row, or the list.
-function leave(ids, done) {
+// From mails that have gone to the next row, or the list.
+function leave(ids) {
   const next = state.items.find(i => i.id < ids[0]) || state.items.at(-1);
 
   current = next?.id;
@@ -158,7 +159,6 @@ function leave(ids, done) {
   if (next && document.activeElement.closest('.bulk, .list')) {
     focus(next.id);
   }
-  return done;
 }
 
 // --- the list ---

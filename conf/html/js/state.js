@@ -1,13 +1,12 @@
 // What the page knows: the addresses, the list that is shown, the mail that is
 // read, how the link to the server is.  Views read `state`; what changes it ends
-// in hooks.draw().  All that changes mail goes through here, so that it is right
-// at once and put right again if the server refuses.
+// in hooks.draw().
 
 import { call, enter, get } from './api.js';
 import { listen } from './events.js';
 
 const PAGE = 100;
-const AGAIN = 10000;            // after a failure
+const AGAIN = 10000;  // after a failure
 
 export const state = {
   me: null,         // the account, null until it is known
@@ -256,32 +255,21 @@ function flag(ids, flags) {
 
 // --- changing mail ---
 
-// Changes the list at once, then does `work` with a hundred at a time.  If that
-// fails all is as it was, and read again in case a part of it was done.
-async function each(ids, atOnce, work) {
-  const { filter, mail } = state, was = { ...mail };
-  const before = all.map(i => ({ ...i }));
-
-  atOnce();
-  hooks.draw();
-  try {
-    for (let i = 0; i < ids.length; i += 100) {
-      await work(ids.slice(i, i + 100));
-    }
-    soon('addresses', readAddresses);
-  } catch (e) {
-    Object.assign(mail ?? {}, was);
-    filter === state.filter && keep(before);
-    soon('list', load, 0);
+// A hundred at a time.  What is done is shown, and no more than that.
+async function each(ids, work, done) {
+  for (let i = 0; i < ids.length; i += 100) {
+    const some = ids.slice(i, i + 100);
+    await work(some);
+    done(some);
     hooks.draw();
-    throw e;
   }
+  soon('addresses', readAddresses);
 }
 
-export const change = (ids, flags) => each(ids, () => flag(ids, flags),
-  some => call('PATCH', '/emails', { ids: some, ...flags }));
+export const change = (ids, flags) => each(ids,
+  some => call('PATCH', '/emails', { ids: some, ...flags }),
+  some => flag(some, flags));
 
 // For good.
-export const destroy = ids => each(ids, () => drop(ids),
-  some => Promise.all(some.map(id =>
-    call('DELETE', `/emails/${id}?permanent=true`))));
+export const destroy = ids => each(ids, some => Promise.all(some.map(id =>
+  call('DELETE', `/emails/${id}?permanent=true`))), drop);
