@@ -28,6 +28,7 @@
 #define NGX_JUNKMAIL_API_WAIT_MAX 60   /* s */
 #define NGX_JUNKMAIL_API_PAGE     100  /* emails in an answer of the store */
 #define NGX_JUNKMAIL_API_TICK     500  /* ms */
+#define NGX_JUNKMAIL_API_RETRY    20   /* ms until Redis is asked again */
 #define NGX_JUNKMAIL_API_FIELD    1000 /* bytes of it that are looked at */
 
 
@@ -298,6 +299,7 @@ ngx_junkmail_wait_leave(void *data)
 static void
 ngx_junkmail_wait_handler(ngx_event_t *ev)
 {
+    ngx_int_t                rc;
     ngx_msec_int_t           left;
     ngx_http_request_t      *r;
     ngx_junkmail_wait_t     *w;
@@ -317,9 +319,18 @@ ngx_junkmail_wait_handler(ngx_event_t *ev)
     }
 
     if (w->found.len != 0) {
-        ngx_junkmail_wait_leave(w);
         ctx->arg[0] = w->found;
-        ngx_junkmail_api_again(r, ngx_junkmail_api_email_ask(r, ctx));
+        rc = ngx_junkmail_api_email_ask(r, ctx);
+
+        /* The link may be full: thousands may have found the same. */
+
+        if (rc != NGX_OK && left > 0 && !ngx_exiting) {
+            ngx_add_timer(ev, NGX_JUNKMAIL_API_RETRY);
+            return;
+        }
+
+        ngx_junkmail_wait_leave(w);
+        ngx_junkmail_api_again(r, rc);
         return;
     }
 
@@ -369,7 +380,7 @@ ngx_junkmail_wait_event(ngx_junkmail_listener_t *l, ngx_junkmail_event_t *e)
         return NGX_OK;
     }
 
-    json = cJSON_ParseWithLength((char *) e->json.data, e->json.len);
+    json = ngx_junkmail_event_parsed(e);
     type = cJSON_GetObjectItemCaseSensitive(json, "type");
 
     if (cJSON_IsString(type)
@@ -381,8 +392,6 @@ ngx_junkmail_wait_event(ngx_junkmail_listener_t *l, ngx_junkmail_event_t *e)
     {
         ngx_post_event(&w->event, &ngx_posted_events);
     }
-
-    cJSON_Delete(json);
 
     return NGX_OK;
 }

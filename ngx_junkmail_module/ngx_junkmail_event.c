@@ -257,10 +257,22 @@ ngx_junkmail_event_alloc(size_t frame, size_t more)
 }
 
 
+cJSON *
+ngx_junkmail_event_parsed(ngx_junkmail_event_t *e)
+{
+    if (e->parsed == NULL) {
+        e->parsed = cJSON_ParseWithLength((char *) e->json.data, e->json.len);
+    }
+
+    return e->parsed;
+}
+
+
 void
 ngx_junkmail_event_free(ngx_junkmail_event_t *e)
 {
     if (--e->refs == 0) {
+        cJSON_Delete(e->parsed);
         ngx_free(e);
     }
 }

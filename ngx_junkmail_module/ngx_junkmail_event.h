@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <cjson/cJSON.h>
 #include <hiredis/hiredis.h>
 
 #define NGX_JUNKMAIL_CURSOR_LEN (NGX_INT64_LEN + 1 + NGX_INT64_LEN)
@@ -34,6 +35,7 @@ typedef struct {
     ngx_str_t frame;  /* the same as a WebSocket frame: json is its end */
     ngx_str_t sse[2]; /* the same as a server-sent event: json is the
                          beginning of the second piece */
+    cJSON *parsed;    /* json, once somebody has looked into it */
 } ngx_junkmail_event_t;
 
 /* `<ms>-<seq>`, or `0`: NGX_OK or NGX_ERROR. */
@@ -79,6 +81,9 @@ ngx_junkmail_event_t *ngx_junkmail_event_read(redisReply *entry);
 /* Its id alone: NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_junkmail_event_place(redisReply            *entry,
                                    ngx_junkmail_cursor_t *c);
+
+/* Its text, parsed for the first who asks and kept; NULL: it cannot be. */
+cJSON *ngx_junkmail_event_parsed(ngx_junkmail_event_t *e);
 
 void ngx_junkmail_event_free(ngx_junkmail_event_t *e); /* drops a reference */
 

@@ -29,6 +29,7 @@ my $jm = JunkMail::Test->new(junkmaild => 0, room => $room,
         junkmail_push_connections 0;
         junkmail_account_rate_limit off;
         junkmail_rate_limit off;
+        location = /metrics { junkmail_metrics; }
 CONF
 
 my @plain   = ("GET /index.html HTTP/1.1\r\nHost: x\r\n\r\n", qr/static/);
@@ -98,6 +99,25 @@ for my $kind ('WebSocket', 'SSE') {
     }
     is $wrong, 0, 'who comes in between, too';
     JunkMail::Idle::close_many(@all, @late);
+}
+
+# Requests that wait find all at once what they then ask Redis for: more than
+# the link takes.  There is no such mail, and all are told so.
+{
+    my $me  = $jm->account;
+    my $log = JunkMail::Events->new($jm, $me);
+    my @all = JunkMail::Idle::open_many($jm->{http_port}, $N,
+        "GET /api/v1/emails/wait HTTP/1.1\r\nHost: x\r\n"
+        . "Authorization: Bearer $me->{key}\r\n\r\n");
+    $jm->eventually(sub {
+        $jm->http(GET => '/metrics')->{body} =~ /kind="wait"\} $N$/m;
+    });
+    $log->add(id => '01890000-0000-7000-8000-000000000000');
+
+    my %answers;
+    $answers{substr $_, 9, 3}++ for heard(qr/\n/, @all);
+    is_deeply \%answers, { 404 => $N }, 'all who wait are answered';
+    JunkMail::Idle::close_many(@all);
 }
 
 $jm->done;

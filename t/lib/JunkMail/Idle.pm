@@ -44,7 +44,7 @@ sub ask
 }
 
 # Opens `n` connections to a port of this machine, sends the request on each
-# (a text, or code that is given the number) and waits for the answer.
+# (a text, or code that is given the number) and waits for the answer, if any.
 sub open_many
 {
     my ($port, $n, $request, $answer) = @_;
@@ -62,7 +62,9 @@ sub open_many
             syswrite($s, ref $request ? $request->(@all + @batch) : $request);
             push @batch, $s;
         }
-        answered($_, $answer) for @batch;
+        if ($answer) {
+            answered($_, $answer) for @batch;
+        }
         push @all, @batch;
     }
     return @all;
