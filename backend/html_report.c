@@ -196,12 +196,12 @@ jm_report_link_warnings(jm_html_t *out, jm_arena_t *arena, const jm_url_t *was,
                           link->host);
     }
 
-    if (jm_idn_is_mixed(link->host)) {
+    if (jm_idn_is_lookalike(link->host)) {
         jm_report_warning(out, arena, "link-lookalike",
                           jm_arena_printf(arena,
-                                          "A link goes to %.*s, a name that "
-                                          "mixes letters of different "
-                                          "scripts: it may look like "
+                                          "A link goes to %.*s, a name with "
+                                          "letters that look like those of "
+                                          "another script: it may pass for "
                                           "another one.",
                                           (int) link->host.len,
                                           link->host.data),

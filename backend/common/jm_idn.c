@@ -9,6 +9,7 @@
 #include <unicase.h>
 #include <unictype.h>
 #include <uninorm.h>
+#include <unistr.h>
 
 #include "jm_utf8.h"
 
@@ -121,33 +122,17 @@ jm_idn_with(const uc_script_t *script)
 }
 
 
-int
-jm_idn_is_mixed(jm_str_t domain)
+/* Does a label have letters of scripts that nobody writes together? */
+static int
+jm_idn_is_mixed(const uint32_t *p)
 {
-    int                mixed;
-    char               text[JM_IDN_DOMAIN_MAX + 1];
     unsigned           with;
-    uint32_t          *unicode, *p;
     const uc_script_t *script, *first;
 
-    if (domain.len > JM_IDN_DOMAIN_MAX) {
-        return 0;
-    }
-
-    memcpy(text, domain.data, domain.len);
-    text[domain.len] = '\0';
-
-    if (strstr(text, "xn--") == NULL
-        || idn2_to_unicode_8z4z(text, &unicode, 0) != IDN2_OK)
-    {
-        return 0;
-    }
-
-    mixed = 0;
     first = NULL;
     with = 0;
 
-    for (p = unicode; *p != 0 && !mixed; p++) {
+    for (/* void */; *p != 0; p++) {
         if (*p == '.') {
             first = NULL;
             continue;
@@ -167,13 +152,82 @@ jm_idn_is_mixed(jm_str_t domain)
 
         } else if (script != first) {
             with &= jm_idn_with(script);
-            mixed = (with == 0);
+
+            if (with == 0) {
+                return 1;
+            }
         }
     }
 
+    return 0;
+}
+
+
+/*
+ * Is a label written in nothing but Cyrillic letters with a twin in Latin?
+ * Words of the common ones are real ("орех", a nut): one that hardly any
+ * language writes must be among them.
+ */
+static int
+jm_idn_is_disguised(const uint32_t *p)
+{
+    size_t twins, rare;
+
+    /* a c e i j o p x y, and d h l q s w */
+    static const uint32_t common[] =
+        U"\u0430\u0441\u0435\u0456\u0458\u043e\u0440\u0445\u0443";
+    static const uint32_t seldom[] = U"\u0501\u04bb\u04cf\u051b\u0455\u051d";
+
+    for (/* void */; *p != 0; p += *p == '.') {
+        for (twins = 0, rare = 0; *p != 0 && *p != '.'; p++) {
+            if (u32_strchr(seldom, *p) != NULL) {
+                rare++;
+
+            } else if (u32_strchr(common, *p) != NULL) {
+                twins++;
+
+            } else if (uc_is_alpha(*p)) {
+                break;
+            }
+        }
+
+        if ((*p == 0 || *p == '.') && rare != 0 && twins + rare >= 4) {
+            return 1;
+        }
+
+        while (*p != 0 && *p != '.') {
+            p++;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+jm_idn_is_lookalike(jm_str_t domain)
+{
+    int       found;
+    char      text[JM_IDN_DOMAIN_MAX + 1];
+    uint32_t *unicode;
+
+    if (domain.len > JM_IDN_DOMAIN_MAX) {
+        return 0;
+    }
+
+    memcpy(text, domain.data, domain.len);
+    text[domain.len] = '\0';
+
+    if (strstr(text, "xn--") == NULL
+        || idn2_to_unicode_8z4z(text, &unicode, 0) != IDN2_OK)
+    {
+        return 0;
+    }
+
+    found = jm_idn_is_mixed(unicode) || jm_idn_is_disguised(unicode);
     idn2_free(unicode);
 
-    return mixed;
+    return found;
 }
 
 

@@ -32,10 +32,11 @@ ssize_t jm_idn_local(jm_str_t local, u_char *out, size_t size);
 /*
  * Whether a label of this domain has letters of scripts that nobody writes
  * together, such as Latin and Cyrillic, where one letter passes for another
- * (UTS 39, 5.2, "highly restrictive").  The domain is one that jm_idn_domain()
- * wrote; a label that it could not have written says nothing.
+ * (UTS 39, 5.2, "highly restrictive"), or is Cyrillic that reads as Latin. The
+ * domain is one that jm_idn_domain() wrote; a label that it could not have
+ * written says nothing.
  */
-int jm_idn_is_mixed(jm_str_t domain);
+int jm_idn_is_lookalike(jm_str_t domain);
 
 /* Whether the character is a letter, a mark or a digit of any script. */
 int jm_idn_is_word(uint32_t cp);

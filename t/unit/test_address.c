@@ -607,16 +607,16 @@ test_key_of_key(void **state)
 }
 
 
-/* Scripts that nobody writes together in one label. */
+/* Scripts that nobody writes together in one label, and disguises. */
 static void
-test_mixed(void **state)
+test_lookalike(void **state)
 {
     size_t  i;
     u_char  key[JM_DOMAIN_MAX];
     ssize_t n;
     static const struct {
         const char *text;
-        int         mixed;
+        int         lookalike;
     } rows[] = {
         { "example.org", 0 },
         { "b\xc3\xbc"
@@ -630,6 +630,18 @@ test_mixed(void **state)
         { "abc\xe6\x97\xa5\xe3\x81\x82\xe3\x82\xa2.jp", 0 },
         { "\xe6\x97\xa5\xea\xb0\x80.kr", 0 },
         { "\xe3\x81\x82\xea\xb0\x80.kr", 1 },
+        /* Cyrillic alone: apple and paypal, with a palochka */
+        { "\u0430\u0440\u0440\u04cf\u0435.com", 1 },
+        { "www.\u0440\u0430\u0443\u0440\u0430\u04cf-1.com", 1 },
+        { "\u0455\u0441\u043e\u0440\u0435.example.org", 1 },
+        /* real words of letters with twins, and a palochka among others */
+        { "\u043e\u0440\u0435\u0445.com", 0 },
+        { "\u0441\u0430\u0445\u0430\u0440\u0430.com", 0 },
+        { "\u0445\u0456\u0440\u043e\u0441\u0456.com", 0 },
+        { "\u0441\u043e\u0458\u0430.rs", 0 },
+        { "\u043d\u043e\u0445\u0447\u0438\u0439\u0447\u04cf.com", 0 },
+        { "\u0455\u0438\u0434.mk", 0 },
+        { "\u04bb\u0430.com", 0 },
     };
 
     for (i = 0; i < COUNT(rows); i++) {
@@ -638,13 +650,14 @@ test_mixed(void **state)
             sizeof(key));
         assert_true(n > 0);
 
-        if (jm_idn_is_mixed((jm_str_t){ key, (size_t) n }) != rows[i].mixed) {
+        if (jm_idn_is_lookalike((jm_str_t){ key, (size_t) n })
+            != rows[i].lookalike) {
             fail_msg("%s", rows[i].text);
         }
     }
 
-    assert_false(jm_idn_is_mixed((jm_str_t){ (u_char *) "xn--\xff", 5 }));
-    assert_false(jm_idn_is_mixed((jm_str_t){ (u_char *) "xn--99zz", 8 }));
+    assert_false(jm_idn_is_lookalike((jm_str_t){ (u_char *) "xn--\xff", 5 }));
+    assert_false(jm_idn_is_lookalike((jm_str_t){ (u_char *) "xn--99zz", 8 }));
 }
 
 
@@ -699,7 +712,7 @@ main(void)
         cmocka_unit_test(test_route_bad),  cmocka_unit_test(test_special),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_alias),
         cmocka_unit_test(test_domain),     cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_key_of_key), cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_key_of_key), cmocka_unit_test(test_lookalike),
         cmocka_unit_test(test_domain_key),
     };
 
