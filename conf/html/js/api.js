@@ -23,12 +23,14 @@ export function enter(value) {
 }
 
 // Nothing that was known by the key may stay: the page begins anew, and says why.
+// Until then it is as it was, and the first reason counts.
 export function forget(why = '') {
-  key = '';
-  delete kept['junkmail.key'];
-  delete kept['junkmail.saved'];
-  location.hash = new URLSearchParams({ why });
-  location.reload();
+  if (kept['junkmail.key']) {
+    delete kept['junkmail.key'];
+    delete kept['junkmail.saved'];
+    location.hash = new URLSearchParams({ why });
+    location.reload();
+  }
 }
 
 // Another tab of this browser has signed in or out.
