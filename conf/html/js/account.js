@@ -10,7 +10,7 @@ import { address, hooks, link, over, signIn, signUp, soon, state } from './state
 const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
 const SPANS = [600, 3600, 86400, 604800, 2592000];
 
-// --- before there is a key ---
+// --- before there is a key
 
 export const welcome = (main, { why }) => fill(main, h('div.hero',
   why && h('p.note', { role: 'alert' }, known(`why ${why}`)),
@@ -25,7 +25,7 @@ export const welcome = (main, { why }) => fill(main, h('div.hero',
         pattern: '\\s*jm_live_\\w{71}\\s*', placeholder: 'jm_live_…',
         title: t('key form') }))))));
 
-// --- addresses ---
+// --- addresses
 
 let domains;
 
@@ -94,7 +94,7 @@ const one = a => h('li.box', { 'data-id': a.id },
       t('delete address?', { n: a.total }), () => address('DELETE', `/${a.id}`)),
     'quiet danger'))));
 
-// --- keys ---
+// --- keys
 
 const secret = (key, title, text) => dialog(title, [h('p', text),
   h('output.secret', { tabindex: 0 }, key),
@@ -137,7 +137,7 @@ async function makeKey({ name, span, scope }) {
   await secret(data.key, data.name, t('new key text'));
 }
 
-// --- the account ---
+// --- the account
 
 let keys, error, of;
 

@@ -26,9 +26,9 @@ export const known = (name, values) => words[name] && t(name, values);
 export const problem = e =>
   known(`error ${e.code}`, e) || t('error', { text: e.message });
 
-const unit = (n, name, unitDisplay = 'long', digits = 0) =>
+const unit = (n, name, unitDisplay = 'long', maximumFractionDigits = 0) =>
   new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay,
-    maximumFractionDigits: digits }).format(n);
+    maximumFractionDigits }).format(n);
 
 export function bytes(n) {
   const i = n < 1 ? 0 : Math.min(3, Math.floor(Math.log10(n) / 3));

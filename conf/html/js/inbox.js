@@ -59,7 +59,7 @@ export const here = change => link({ ...state.filter, ...change });
 const visit = change => location.assign(here(change));
 const at = id => state.items.findIndex(i => i.id === id);
 
-// --- the address and the tools ---
+// --- the address and the tools
 
 function card() {
   const all = state.addresses;
@@ -115,7 +115,7 @@ function bulk() {
     ] : nav('filters', FILTERS, f || 'all', value => here({ f: value })));
 }
 
-// --- what can be done with mails ---
+// --- what can be done with mails
 
 export function tools(items) {
   const ids = items.map(i => i.id), isRead = items.some(i => !i.isRead);
@@ -161,7 +161,7 @@ function leave(ids) {
   }
 }
 
-// --- the list ---
+// --- the list
 
 // Draws the rows near the eye, in their order, so that Tab and readers meet them
 // in it.  Once it is scrolled, or while a hand is at it, no row moves: those that
@@ -190,7 +190,7 @@ function list(m) {
       focus(state.items[0].id);
       $('list').scrollTo(0, 0);
     }, 'pill', { hidden: !held }),
-    h('div.list', { id: 'list', onkeydown: keys, onscroll: scrolled,
+    h('div.list', { id: 'list', onkeydown: keys, onscroll,
       onpointermove: act, onpointerdown: act },
     h('ol', { 'aria-label': t('messages'),
       style: `--n: ${Math.max(n, held && held + seen)}` },
@@ -205,7 +205,7 @@ function settle() {
   if (box.scrollTop !== top) {
     box.scrollTop = top;
   }
-  if (!state.error && !state.done && top + 2 * box.clientHeight > box.scrollHeight) {
+  if (!state.away && !state.done && top + 2 * box.clientHeight > box.scrollHeight) {
     more();
   }
 
@@ -219,17 +219,12 @@ function settle() {
   }, REST);
 }
 
-function act() {
+const act = () => {
   acted = Date.now();
-}
+};
 
-function scrolled(e) {
-  const far = Math.abs(e.target.scrollTop - top);
-
-  if (far > 300 || (far > 0 && held)) {
-    hooks.now();
-  }
-}
+const onscroll = e =>
+  Math.abs(e.target.scrollTop - top) > (held ? 0 : 300) && hooks.now();
 
 function row(item, i, m) {
   const { id, isRead, trackersRemoved } = item;
@@ -243,7 +238,7 @@ function row(item, i, m) {
   h('label.pick', h('input', { type: 'checkbox', tabindex,
     checked: chosen.has(id), 'aria-label': t('select', { subject }),
     onchange: () => pick(id) })),
-  h('a', { href: here({ m: id }), tabindex, 'aria-current': String(id === m) },
+  h('a', { href: here({ m: id }), tabindex, 'aria-current': id === m && 'true' },
     h('span.from', item.fromName || item.from || t('nobody')),
     h('span.marks',
       trackersRemoved > 0 && mark('shield', t('trackers', { n: trackersRemoved }),
@@ -260,7 +255,7 @@ function row(item, i, m) {
 function foot() {
   const { q, f } = state.filter;
 
-  return state.error || !state.done ? trouble(state.error, more)
+  return state.away || !state.done ? trouble(state.away, more)
     : !state.items.length && h('p.foot.empty',
         q ? t('nothing found', { q }) : t(`empty ${f || 'inbox'}`));
 }
@@ -270,7 +265,7 @@ function pick(id) {
   hooks.draw();
 }
 
-// --- keyboard ---
+// --- keyboard
 
 const reach = () => $('list').querySelector('a[tabindex="0"]')?.focus();
 

@@ -10,11 +10,11 @@ const AGAIN = 10000;  // after a failure
 
 export const state = {
   me: null,         // the account, null until it is known
-  away: null,       // why what is read now and then is not
+  away: null,       // why what was asked for last is not there
   addresses: null,  // null until they are known
   link: 'waiting',
   filter: {},       // { a: address, f: unread|starred|bin, q }
-  items: [], total: 0, done: false, loading: false, error: null,
+  items: [], total: 0, done: false,
   near: '',         // a mail a little above those that are seen
   mail: null,       // all of the one that is read
 };
@@ -27,7 +27,7 @@ function show(news) {
   hooks.draw();
 }
 
-// --- the address bar ---
+// --- the address bar
 
 // All that is shown stands behind the #, so that going back, reloading and deep
 // links work.  a, f, q: the list; m: mail, s: how it is shown; v: another page.
@@ -38,7 +38,7 @@ export const route = () =>
 export const link = params => '#' + new URLSearchParams(
   Object.entries(params).filter(([, value]) => value));
 
-// --- the key ---
+// --- the key
 
 export async function signUp() {
   const { data: { key } } = await call('POST', '/accounts');
@@ -82,7 +82,7 @@ export function soon(name, work, ms = 2000) {
   }, ms);
 }
 
-// --- addresses ---
+// --- addresses
 
 async function readAddresses() {
   const { data: me } = await get('/accounts/me'), all = [];
@@ -106,30 +106,29 @@ export async function address(method, path, fields) {
   return data;
 }
 
-// --- the list ---
+// --- the list
 
 let newest = '';
+let reading;    // the filter of which a page is on its way
 let all = [];   // the list, and what has left it for the bin or from there
 
 export function openList(filter) {
   all = [];
-  Object.assign(state, { filter, items: [], total: 0, done: false,
-    loading: false, error: null });
+  Object.assign(state, { filter, items: [], total: 0, done: false, away: null });
   more();
 }
 
 // The next page or, if there is none and yet something failed, the first again.
 export async function more() {
-  const { filter, loading, done, items } = state;
-  const unless = news => filter === state.filter && show(news);
+  const { filter, done, items } = state;
 
-  if (!loading) {
-    show({ loading: true, error: null });
-    await load(done ? '' : items.at(-1)?.id).catch(error => {
-      unless({ error });
+  if (reading !== filter) {
+    reading = filter;
+    await load(done ? '' : items.at(-1)?.id).catch(away => {
+      show({ away });
       soon('list', load, AGAIN);
     });
-    unless({ loading: false });
+    reading = reading === filter ? null : reading;
   }
 }
 
@@ -153,7 +152,7 @@ async function load(after = '') {
   const joins = last <= state.items[0]?.id, ids = new Set(data.map(i => i.id));
   keep([...data, ...all.filter(i => !ids.has(i.id)
     && (!here(i) || (after && i.id >= after) || (joins && i.id < last)))]);
-  show({ total, error: null,
+  show({ total, away: null,
     done: state.items.at(-1)?.id < last ? state.done : !last });
   if (newest) {
     data.filter(i => i.id > newest && !i.isRead && !i.isDeleted)
@@ -177,7 +176,7 @@ function seen(id = '0') {
   newest = id > newest ? id : newest;
 }
 
-// --- events ---
+// --- events
 
 function fits(item) {
   const { a, f } = state.filter;
@@ -253,7 +252,7 @@ function flag(ids, flags) {
   }
 }
 
-// --- changing mail ---
+// --- changing mail
 
 // A hundred at a time.  What is done is shown, and no more than that.
 async function each(ids, work, done) {
