@@ -59,7 +59,7 @@ sub new
                        out => $our_out, buffer => '', id => 0,
                        allow => $opt{allow} || [], requests => [],
                        scripts => [], targets => [], refused => [],
-                       timeout => $opt{timeout} || 120 }, $class;
+                       timeout => $opt{timeout} || 300 }, $class;
 
     $self->page;
     return $self;
