@@ -446,9 +446,9 @@ ngx_junkmail_attachment_headers(ngx_http_request_t    *r,
     }
 
     /*
-     * The page behind a ticket is sandboxed, so its origin is opaque and
-     * "same-origin" would keep its own images from it; there the ticket
-     * guards.
+     * A frame may take the page's origin from it (its own sandbox adds to
+     * ours), and "same-origin" would then keep its own images from it; behind
+     * a ticket the ticket guards.
      */
 
     return ngx_junkmail_headers(r, NGX_JUNKMAIL_API_FILE_CSP,

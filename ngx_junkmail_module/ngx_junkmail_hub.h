@@ -2,7 +2,7 @@
  * Fan-out: one watch per account that has listeners in this worker.  The event
  * log in Redis is the truth; a publish only wakes the watch, which reads the
  * log on from its last id and gives each event, serialised once, to its
- * listeners.  Used by ngx_junkmail_push.c and ngx_junkmail_websocket.c.
+ * listeners.  Used by ngx_junkmail_subscriber.c and ngx_junkmail_api_wait.c.
  */
 
 #ifndef _NGX_JUNKMAIL_HUB_H_INCLUDED_
