@@ -279,7 +279,11 @@ ngx_junkmail_rate(ngx_str_t *id, ngx_uint_t limit, time_t period,
         }
     }
 
-    if (found->hash != hash || (time_t) found->end <= now) {
+    /* An end beyond the period was set before the clock was put back. */
+
+    if (found->hash != hash || (time_t) found->end <= now
+        || (time_t) found->end > now + period)
+    {
         found->hash = hash;
         found->end = (uint32_t) (now + period);
         found->count = 0;
