@@ -48,7 +48,6 @@ static void ngx_junkmail_hub_end(ngx_junkmail_watch_t *w);
 static ngx_junkmail_watch_t *ngx_junkmail_hub_find(ngx_str_t *channel);
 
 static void ngx_junkmail_hub_recheck(ngx_junkmail_watch_t *w);
-static void ngx_junkmail_hub_wake(ngx_junkmail_watch_t *w);
 
 static ngx_junkmail_hub_key_t *ngx_junkmail_hub_key(ngx_junkmail_watch_t *w,
                                                     u_char *hash);
@@ -419,35 +418,20 @@ ngx_junkmail_hub_lost(void)
 
 /*
  * The log may be another one, or have been trimmed meanwhile.  The watch asks
- * for all who have come exactly as far as it has, and before all others, so
- * that nobody joins them until it has its answer.
+ * for all who have come exactly as far as it has; the others ask for
+ * themselves.
  */
 
 static void
 ngx_junkmail_hub_recheck(ngx_junkmail_watch_t *w)
 {
-    ngx_queue_t             *q, *next;
+    ngx_queue_t             *q;
     ngx_junkmail_listener_t *l;
 
     ngx_junkmail_hub_forget(&w->reader);
     w->reader.doubt = 1;
 
-    while (!ngx_queue_empty(&w->behind)) {
-        q = ngx_queue_head(&w->behind);
-        ngx_junkmail_hub_go_back(
-            ngx_queue_data(q, ngx_junkmail_listener_t, queue));
-    }
-
-    for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
-         q = next) {
-        next = ngx_queue_next(q);
-        l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
-
-        if (ngx_junkmail_cursor_cmp(&l->reader.cursor, &w->reader.cursor) != 0)
-        {
-            ngx_junkmail_hub_go_back(l);
-        }
-    }
+    ngx_junkmail_hub_stay(w, &w->reader.cursor);
 
     for (q = ngx_queue_head(&w->replay); q != ngx_queue_sentinel(&w->replay);
          q = ngx_queue_next(q))
@@ -458,9 +442,7 @@ ngx_junkmail_hub_recheck(ngx_junkmail_watch_t *w)
 }
 
 
-/* There is something to read, or to check. */
-
-static void
+void
 ngx_junkmail_hub_wake(ngx_junkmail_watch_t *w)
 {
     ngx_queue_t             *q;
@@ -490,6 +472,30 @@ ngx_junkmail_hub_go_back(ngx_junkmail_listener_t *l)
 
     if (ngx_junkmail_hub_nobody_live(w)) {
         ngx_junkmail_hub_forget(&w->reader);
+    }
+}
+
+
+void
+ngx_junkmail_hub_stay(ngx_junkmail_watch_t *w, ngx_junkmail_cursor_t *place)
+{
+    ngx_queue_t             *q, *next;
+    ngx_junkmail_listener_t *l;
+
+    while (!ngx_queue_empty(&w->behind)) {
+        q = ngx_queue_head(&w->behind);
+        ngx_junkmail_hub_go_back(
+            ngx_queue_data(q, ngx_junkmail_listener_t, queue));
+    }
+
+    for (q = ngx_queue_head(&w->live); q != ngx_queue_sentinel(&w->live);
+         q = next) {
+        next = ngx_queue_next(q);
+        l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
+
+        if (ngx_junkmail_cursor_cmp(&l->reader.cursor, place) != 0) {
+            ngx_junkmail_hub_go_back(l);
+        }
     }
 }
 

@@ -48,6 +48,7 @@
 /* A command in flight; it outlives a reader that leaves. */
 typedef struct {
     ngx_junkmail_reader_t *reader;
+    ngx_junkmail_cursor_t  cursor;    /* from which on it asks */
     unsigned               check : 1; /* jm_log_check, no page: the keys */
     unsigned               doubt : 1; /* the same: the cursor */
 } ngx_junkmail_hub_ask_t;
@@ -223,6 +224,7 @@ ngx_junkmail_hub_send(ngx_junkmail_reader_t *r)
     }
 
     ask->reader = r;
+    ask->cursor = r->cursor;
     ask->check = r->check;
     ask->doubt = r->doubt;
 
@@ -394,8 +396,8 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, ngx_junkmail_hub_ask_t *ask,
     }
 
     if (ngx_junkmail_cursor_parse(&newest, &last) != NGX_OK) {
-        r->check = ask->check;
-        r->doubt = ask->doubt;
+        r->check |= ask->check;
+        r->doubt |= ask->doubt;
         ngx_junkmail_hub_later(r);
         return;
     }
@@ -411,7 +413,12 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, ngx_junkmail_hub_ask_t *ask,
             r->listener->ops->reset(r->listener, &newest);
 
         } else {
+
+            /* Who has been live since has had an answer of its own. */
+
+            ngx_junkmail_hub_stay(r->watch, &ask->cursor);
             ngx_junkmail_hub_tell_all(r->watch, NULL);
+            ngx_junkmail_hub_wake(r->watch);
         }
     }
 

@@ -51,6 +51,13 @@ typedef struct {
 void ngx_junkmail_hub_go_live(ngx_junkmail_listener_t *l);
 void ngx_junkmail_hub_go_back(ngx_junkmail_listener_t *l);
 
+/* Of those who are live only they stay it who are exactly at `place`. */
+void ngx_junkmail_hub_stay(ngx_junkmail_watch_t  *w,
+                           ngx_junkmail_cursor_t *place);
+
+/* There is something to read, or to check. */
+void ngx_junkmail_hub_wake(ngx_junkmail_watch_t *w);
+
 /* What jm_log_check says of keys, from its fourth element on. */
 void ngx_junkmail_hub_keys_told(ngx_junkmail_watch_t *w, redisReply *reply);
 

@@ -199,6 +199,29 @@ is_deeply \@told, [0 .. $#told - 1, 'reset'], 'no hole before its reset';
 cmp_ok scalar(@told), '<', 600, 'which was due';
 $slow->close;
 
+# Its own look at the log comes before that for all who are live, when its reader
+# waits for the command link while the subscription link is back; by the time of
+# the other answer it is one of them.
+@pages = $plog->fill(300, 4000);
+$slow  = $jm->ws("$EVENTS?since=$pages[0]", key => $patient->{key},
+    rcvbuf => 32768);
+is $slow->json->{id}, $pages[0], 'a slow replay';
+my $live = $jm->ws($EVENTS, key => $patient->{key});
+is $live->json->{id}, $pages[-1], 'and one who is live';
+sleep 0.3;
+$redis->cmd('CLIENT', 'KILL', 'TYPE', 'pubsub');
+sleep 0.06;
+$redis->cmd('CLIENT', 'KILL', 'USER', 'edge');
+$plog->fill(1500);
+for ($slow, $live) {
+    my $f;
+    do { $f = $_->next_frame } while $f && $f->{data} !~ /^\{"type":"reset"/;
+    ok $f, 'much is missing';
+}
+my $then = $plog->add(n => 1);
+is_deeply [ids($_, 1)], [$then], 'which is said once' for $slow, $live;
+$_->close for $slow, $live;
+
 # --- reload ----------------------------------------------------------------
 
 my @crowd = ($ws, map { my $w = $jm->ws($EVENTS, %key); $w->json; $w } 1 .. 7);
