@@ -73,8 +73,8 @@ is($c->run('navigator.clipboard.readText()'), $address, 'that a tap copies');
 # --- notification ------------------------------------------------------------
 
 is($c->run('asked'), 0, 'nobody is asked to allow notifications');
-$c->run("document.querySelector('[aria-label=\"Notify me of new mail\"]').click()");
-until_true("asked === 1 && !document.querySelector('[aria-label^=Notify]')",
+$c->run("document.querySelector('[title=\"Notify me of new mail\"]').click()");
+until_true("asked === 1 && !document.querySelector('[title^=Notify]')",
     'who wants them says so');
 $c->run("Object.defineProperty(document, 'hidden', { value: true, configurable: true }); 1");
 like($jm->send_mail($address, <<'MAIL'), qr/^250 /, 'a mail');

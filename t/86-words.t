@@ -66,6 +66,6 @@ for my $file (sort keys %bytes) {
         $code_bytes += $bytes{$file};
     }
 }
-cmp_ok($code_bytes, '<', 62_100, 'page, style, icons and scripts in bytes');
+cmp_ok($code_bytes, '<', 61_440, 'page, style, icons and scripts in bytes');
 
 done_testing;

@@ -1,5 +1,4 @@
-// What is beside the inbox: how one gets in; the addresses; the account, its key
-// for other devices, keys for programs, what is used of the quota, and its end.
+// What is beside the inbox: the way in, the addresses, the account and its keys.
 
 import { button, confirm, copier, copy, dialog, field, fill, form, h, save, select,
   toast, trouble } from './dom.js';
@@ -9,6 +8,7 @@ import { address, hooks, link, over, signIn, signUp, soon, state } from './state
 
 const SCOPES = ['emails:read', 'emails:write', 'keys:manage'];
 const SPANS = [600, 3600, 86400, 604800, 2592000];
+const VERBATIM = { autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' };
 
 // --- before there is a key
 
@@ -20,8 +20,7 @@ export const welcome = (main, { why }) => fill(main, h('div.hero',
   h('ul.claims', [1, 2, 3].map(n => h('li', t(`claim ${n}`)))),
   h('details', h('summary', t('have key')),
     form(({ key }) => signIn(key.value.trim()), t('sign in'),
-      field(t('key'), h('input', { name: 'key', autocomplete: 'off',
-        required: true, spellcheck: 'false', autocapitalize: 'off',
+      field(t('key'), h('input', { name: 'key', required: true, ...VERBATIM,
         pattern: '\\s*jm_live_\\w{71}\\s*', placeholder: 'jm_live_…',
         title: t('key form') }))))));
 
@@ -53,14 +52,12 @@ export function addresses(main) {
     domains = [];
     soon('domains', async () => {
       domains = (await get('/server/domains')).data;
-      hooks.draw();
     }, 0);
   }
 
   fill(main, h('h1', t('addresses')),
     box('new address', form(makeAddress, t('make address'),
-      field(t('name'), h('input', { name: 'alias', maxlength: 100,
-        autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
+      field(t('name'), h('input', { name: 'alias', maxlength: 100, ...VERBATIM,
         placeholder: t('random') })),
       field(t('domain'), select({ name: 'domain' },
         domains.map(d => [d, `@${d}`]))),

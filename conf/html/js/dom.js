@@ -90,11 +90,10 @@ export const button = (label, work, kind, props) => h('button',
   { class: kind, onclick: () => attempt(work), ...props }, label);
 
 // One that shows an icon only; the label is its name.
-export const tool = (sign, label, work, props) => button(icon(sign), work, 'quiet',
-  { title: label, 'aria-label': label, ...props });
+export const tool = (sign, label, work, props) => button(icon(sign), work,
+  'quiet', { title: label, ...props });
 
-// A text that a click copies.  An address may break before the @ and, if it can,
-// nowhere else.
+// A text that a click copies.  An address may break before its @.
 export const copier = (text, kind, label) => button(
   [h('span', text.split(/(?=@)/).map(p => h('span.part', p))), icon('copy')],
   () => copy(text), kind, { 'aria-label': label });
@@ -104,7 +103,7 @@ export const announce = text => $('said').replaceChildren(h('span', text));
 
 let hiding;
 
-// A line at the foot of the page, with one thing to do about it at most.
+// A line at the foot of the page, and one thing to do about it.
 export function toast(text, label, act) {
   const hide = () => $('toast').replaceChildren();
 
@@ -118,7 +117,7 @@ export function toast(text, label, act) {
   hiding = setTimeout(hide, label ? 15000 : 7000);
 }
 
-// Runs what may fail; says why it did and what to do.
+// Says why it failed and what to do.
 export async function attempt(work) {
   try {
     await work();
@@ -150,8 +149,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
-// `work` gets the fields by their names, once at a time, however often one presses
-// Enter.  Nothing is sent: the policy of this page forbids it.
+// `work` gets the fields by name, once at a time, however often Enter is pressed.
 export const form = (work, label, ...content) => h('form.line', {
   async onsubmit(e) {
     const { target } = e;
@@ -185,7 +183,7 @@ export const confirm = async (title, text, work) =>
 
 export const field = (label, input) => h('label.field', h('span', label), input);
 
-// Links, the first of which leads to what is shown unless one says otherwise.
+// Links.  The first is what is shown unless another is asked for.
 export const nav = (kind, names, shown, to) => h('nav', { class: kind,
   'aria-label': t(kind) }, names.map((name, i) => h('a', { href: to(i && name),
   'aria-current': name === shown && 'true' }, t(name))));

@@ -5,7 +5,6 @@ const locale = navigator.languages.find(l => /^(en|de|fr|es)\b/i.test(l)) || 'en
 const lang = locale.slice(0, 2).toLowerCase();
 const { default: words } = await import(`../lang/${lang}.js`);
 const plural = new Intl.PluralRules(lang);
-const number = new Intl.NumberFormat(locale);
 
 document.documentElement.lang = lang;
 
@@ -16,8 +15,8 @@ export function t(name, values = {}) {
   if (Array.isArray(text)) {
     text = text[plural.select(values.n) === 'one' ? 0 : 1];
   }
-  return text.replace(/\{(\w+)\}/g, (_, v) => typeof values[v] === 'number'
-    ? number.format(values[v]) : values[v] ?? '');
+  return text.replace(/\{(\w+)\}/g, (_, v) =>
+    values[v]?.toLocaleString(locale) ?? '');
 }
 
 // What there may be no words for.

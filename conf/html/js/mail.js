@@ -1,6 +1,5 @@
 // One mail.  Its cleaned HTML is a page of its own behind a ticket, in a frame
-// that may run nothing, so that this page may measure it (README, "The web
-// inbox").
+// that may run nothing, so that this page may measure it.
 
 import { $, announce, button, copier, h, icon, nav, save, trouble } from './dom.js';
 import { BASE, call, file, get } from './api.js';
@@ -126,7 +125,7 @@ function attachment({ filename, size, url }) {
   }, '', { title: t('download', { name, size: bulk }) }));
 }
 
-// Behind a ticket.  Pictures of the mail itself come on request; others not at all.
+// Pictures of the mail itself come on request; others not at all.
 const framed = ({ attachments, remoteImages }) => part('ticket',
   () => call('POST', `/emails/${id}/view`, {}), ({ data }) => {
     const own = attachments.filter(a => a.isInline).length;
