@@ -66,7 +66,8 @@ $f->run('history.back()');
 until_true("document.activeElement.closest('.list li')", 'back: in the list');
 $f->press($DELETE);
 until_true("document.querySelector('.empty')", 'Delete: away');
-until_true("document.querySelector('.toast button')", 'with an undo');
+until_true("document.querySelector('.toast button')?.textContent === 'Undo'",
+    'with an undo');
 walk('.toast button');
 $f->press($ENTER);
 until_true("document.querySelector('.list .subject')", 'and back again');
