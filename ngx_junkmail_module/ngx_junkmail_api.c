@@ -71,9 +71,10 @@ ngx_junkmail_api_write(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
 
 ngx_int_t
 ngx_junkmail_api_read(ngx_http_request_t *r, ngx_junkmail_api_pt handler,
-                      const char *function, ngx_uint_t argc, ngx_str_t *argv)
+                      const char *function, const char *also, ngx_uint_t argc,
+                      ngx_str_t *argv)
 {
-    return ngx_junkmail_call(r, handler, "FCALL_RO", function, NULL, NULL,
+    return ngx_junkmail_call(r, handler, "FCALL_RO", function, also, NULL,
                              argc, argv);
 }
 

@@ -35,8 +35,8 @@ ngx_int_t ngx_junkmail_api_write(ngx_http_request_t *r,
                                  ngx_uint_t argc, ngx_str_t *argv);
 ngx_int_t ngx_junkmail_api_read(ngx_http_request_t *r,
                                 ngx_junkmail_api_pt handler,
-                                const char *function, ngx_uint_t argc,
-                                ngx_str_t *argv);
+                                const char *function, const char *also,
+                                ngx_uint_t argc, ngx_str_t *argv);
 
 /* The same for a function that checks no key and works on `key` of Redis. */
 ngx_int_t ngx_junkmail_api_function(ngx_http_request_t *r,
@@ -220,10 +220,10 @@ ngx_int_t ngx_junkmail_api_email_list(ngx_http_request_t      *r,
 ngx_int_t ngx_junkmail_api_email_get(ngx_http_request_t      *r,
                                      ngx_http_junkmail_ctx_t *ctx);
 
-/* Asks for the email of ctx->arg[0], and answers with it.  NGX_OK or
- * NGX_ERROR, as ngx_junkmail_api_read(). */
-ngx_int_t ngx_junkmail_api_email_ask(ngx_http_request_t      *r,
-                                     ngx_http_junkmail_ctx_t *ctx);
+/* Answers with the email of ctx->arg[0]: what jm_email_get says. */
+void ngx_junkmail_api_email_got(ngx_http_request_t      *r,
+                                ngx_http_junkmail_ctx_t *ctx,
+                                redisReply              *reply);
 
 /* ngx_junkmail_api_wait.c */
 ngx_int_t ngx_junkmail_api_email_wait(ngx_http_request_t      *r,

@@ -156,8 +156,8 @@ ngx_junkmail_api_account_get(ngx_http_request_t      *r,
                              ngx_http_junkmail_ctx_t *ctx)
 {
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_account_get", 0,
-                                 NULL));
+        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_account_get",
+                                 NULL, 0, NULL));
 }
 
 

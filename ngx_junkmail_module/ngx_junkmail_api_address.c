@@ -177,7 +177,7 @@ ngx_junkmail_api_address_list(ngx_http_request_t      *r,
 
     return ngx_junkmail_api_wait_read(
         r, ngx_junkmail_api_read(r, ngx_junkmail_address_listed,
-                                 "jm_address_list", 3, argv));
+                                 "jm_address_list", NULL, 3, argv));
 }
 
 
@@ -229,8 +229,8 @@ ngx_junkmail_api_address_get(ngx_http_request_t      *r,
     argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
 
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_address_get", 1,
-                                 argv));
+        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_address_get",
+                                 NULL, 1, argv));
 }
 
 

@@ -58,9 +58,6 @@ static void ngx_junkmail_email_list_gzip(ngx_http_request_t      *r,
                                          ngx_http_junkmail_ctx_t *ctx,
                                          ngx_junkmail_query_t    *q,
                                          redisReply *reply, size_t n);
-static void ngx_junkmail_email_got(ngx_http_request_t      *r,
-                                   ngx_http_junkmail_ctx_t *ctx,
-                                   redisReply              *reply);
 
 static ngx_int_t ngx_junkmail_email_fragment(ngx_http_request_t      *r,
                                              ngx_http_junkmail_ctx_t *ctx,
@@ -123,7 +120,7 @@ ngx_junkmail_api_email_list(ngx_http_request_t      *r,
 
     return ngx_junkmail_api_wait_read(
         r, ngx_junkmail_api_read(r, ngx_junkmail_email_listed, "jm_email_list",
-                                 7, argv));
+                                 NULL, 7, argv));
 }
 
 
@@ -381,25 +378,19 @@ ngx_junkmail_email_inline(ngx_str_t *blob, jm_gzip_piece_t *piece)
 ngx_int_t
 ngx_junkmail_api_email_get(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
-    return ngx_junkmail_api_wait_read(r, ngx_junkmail_api_email_ask(r, ctx));
-}
-
-
-ngx_int_t
-ngx_junkmail_api_email_ask(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
-{
     ngx_str_t argv[1];
 
     argv[0] = ngx_junkmail_api_id(&ctx->arg[0]);
 
-    return ngx_junkmail_api_read(r, ngx_junkmail_email_got, "jm_email_get", 1,
-                                 argv);
+    return ngx_junkmail_api_wait_read(
+        r, ngx_junkmail_api_read(r, ngx_junkmail_api_email_got, "jm_email_get",
+                                 NULL, 1, argv));
 }
 
 
-static void
-ngx_junkmail_email_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
-                       redisReply *reply)
+void
+ngx_junkmail_api_email_got(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                           redisReply *reply)
 {
     u_char                  *p;
     ngx_str_t                head, id, text;

@@ -43,8 +43,8 @@ ngx_int_t
 ngx_junkmail_api_key_list(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
     return ngx_junkmail_api_wait_read(
-        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_key_list", 0,
-                                 NULL));
+        r, ngx_junkmail_api_read(r, ngx_junkmail_api_got, "jm_key_list", NULL,
+                                 0, NULL));
 }
 
 

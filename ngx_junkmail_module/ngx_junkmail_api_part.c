@@ -260,8 +260,8 @@ ngx_junkmail_part_ask(ngx_http_request_t *r, ngx_junkmail_wanted_t *w)
     n++;
 
     return ngx_junkmail_api_read(r, ngx_junkmail_part_got,
-                                 w->view ? "jm_view_part" : "jm_email_part", n,
-                                 argv);
+                                 w->view ? "jm_view_part" : "jm_email_part",
+                                 NULL, n, argv);
 }
 
 

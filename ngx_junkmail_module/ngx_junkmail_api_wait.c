@@ -57,8 +57,14 @@ static ngx_int_t   ngx_junkmail_wait_ask(ngx_http_request_t      *r,
 static void        ngx_junkmail_wait_asked(ngx_http_request_t      *r,
                                            ngx_http_junkmail_ctx_t *ctx,
                                            redisReply              *reply);
+static ngx_int_t   ngx_junkmail_wait_fetch(ngx_http_request_t      *r,
+                                           ngx_http_junkmail_ctx_t *ctx);
+static void        ngx_junkmail_wait_fetched(ngx_http_request_t      *r,
+                                             ngx_http_junkmail_ctx_t *ctx,
+                                             redisReply              *reply);
 static void        ngx_junkmail_wait_join(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx);
+static void        ngx_junkmail_wait_stop(ngx_junkmail_wait_t *w);
 static void        ngx_junkmail_wait_leave(void *data);
 static void        ngx_junkmail_wait_handler(ngx_event_t *ev);
 static void        ngx_junkmail_wait_in_vain(ngx_http_request_t *r);
@@ -171,7 +177,7 @@ ngx_junkmail_wait_ask(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
     argv[1] = w->after;
 
     return ngx_junkmail_api_read(r, ngx_junkmail_wait_asked, "jm_email_after",
-                                 2, argv);
+                                 NULL, 2, argv);
 }
 
 
@@ -218,8 +224,7 @@ ngx_junkmail_wait_asked(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
         }
 
         if (rc == NGX_OK) {
-            ctx->arg[0] = w->found;
-            ngx_junkmail_api_again(r, ngx_junkmail_api_email_ask(r, ctx));
+            ngx_junkmail_api_again(r, ngx_junkmail_wait_fetch(r, ctx));
             return;
         }
     }
@@ -233,6 +238,50 @@ ngx_junkmail_wait_asked(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
 }
 
 
+static ngx_int_t
+ngx_junkmail_wait_fetch(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
+{
+    ngx_junkmail_wait_t *w;
+
+    w = ctx->data;
+    ctx->arg[0] = w->found;
+
+    return ngx_junkmail_api_read(r, ngx_junkmail_wait_fetched, "jm_email_get",
+                                 "NOT_FOUND", 1, &w->found);
+}
+
+
+/*
+ * What has been removed meanwhile is as if it had never come: the wait goes on
+ * behind it, in the store's list or in the log, wherever it was found.
+ */
+
+static void
+ngx_junkmail_wait_fetched(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
+                          redisReply *reply)
+{
+    ngx_junkmail_wait_t *w;
+
+    w = ctx->data;
+
+    if (ngx_strcmp(reply->element[0]->str, "OK") == 0) {
+        ngx_junkmail_wait_leave(w);
+        ngx_junkmail_api_email_got(r, ctx, reply);
+        return;
+    }
+
+    if (w->placed) {
+        ngx_str_null(&w->found);
+        ngx_junkmail_wait_join(r, ctx);
+        return;
+    }
+
+    w->after = w->found;
+    ngx_str_null(&w->found);
+    ngx_junkmail_api_again(r, ngx_junkmail_wait_ask(r, ctx));
+}
+
+
 static void
 ngx_junkmail_wait_join(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 {
@@ -241,8 +290,9 @@ ngx_junkmail_wait_join(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 
     w = ctx->data;
 
-    if (ngx_junkmail_push_take_places(r, NGX_JUNKMAIL_PUSH_WAIT, w->place)
-        != NGX_OK)
+    if (!w->placed
+        && ngx_junkmail_push_take_places(r, NGX_JUNKMAIL_PUSH_WAIT, w->place)
+               != NGX_OK)
     {
         ngx_memzero(&rate, sizeof(ngx_junkmail_rate_t));
         rate.reset = ngx_time() + NGX_JUNKMAIL_PUSH_RETRY;
@@ -267,13 +317,9 @@ ngx_junkmail_wait_join(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
 }
 
 
-/* The wait is over, in whichever way; also the pool's cleanup. */
-
 static void
-ngx_junkmail_wait_leave(void *data)
+ngx_junkmail_wait_stop(ngx_junkmail_wait_t *w)
 {
-    ngx_junkmail_wait_t *w = data;
-
     if (w->event.timer_set) {
         ngx_del_timer(&w->event);
     }
@@ -286,6 +332,17 @@ ngx_junkmail_wait_leave(void *data)
         w->joined = 0;
         ngx_junkmail_hub_leave(&w->listener);
     }
+}
+
+
+/* The wait is over, in whichever way; also the pool's cleanup. */
+
+static void
+ngx_junkmail_wait_leave(void *data)
+{
+    ngx_junkmail_wait_t *w = data;
+
+    ngx_junkmail_wait_stop(w);
 
     if (w->placed) {
         w->placed = 0;
@@ -299,15 +356,13 @@ ngx_junkmail_wait_leave(void *data)
 static void
 ngx_junkmail_wait_handler(ngx_event_t *ev)
 {
-    ngx_int_t                rc;
-    ngx_msec_int_t           left;
-    ngx_http_request_t      *r;
-    ngx_junkmail_wait_t     *w;
-    ngx_http_junkmail_ctx_t *ctx;
+    ngx_int_t            rc;
+    ngx_msec_int_t       left;
+    ngx_http_request_t  *r;
+    ngx_junkmail_wait_t *w;
 
     w = ev->data;
     r = w->request;
-    ctx = ngx_http_junkmail_get_ctx(r);
     left = (ngx_msec_int_t) (w->deadline - ngx_current_msec);
 
     ngx_http_set_log_request(r->connection->log, r);
@@ -319,8 +374,7 @@ ngx_junkmail_wait_handler(ngx_event_t *ev)
     }
 
     if (w->found.len != 0) {
-        ctx->arg[0] = w->found;
-        rc = ngx_junkmail_api_email_ask(r, ctx);
+        rc = ngx_junkmail_wait_fetch(r, ngx_http_junkmail_get_ctx(r));
 
         /* The link may be full: thousands may have found the same. */
 
@@ -329,7 +383,7 @@ ngx_junkmail_wait_handler(ngx_event_t *ev)
             return;
         }
 
-        ngx_junkmail_wait_leave(w);
+        ngx_junkmail_wait_stop(w);
         ngx_junkmail_api_again(r, rc);
         return;
     }
@@ -388,6 +442,7 @@ ngx_junkmail_wait_event(ngx_junkmail_listener_t *l, ngx_junkmail_event_t *e)
         && ngx_junkmail_wait_match(
                w, cJSON_GetObjectItemCaseSensitive(json, "data"), &id)
                == NGX_OK
+        && ngx_junkmail_wait_copy(w, &w->since, &e->id) == NGX_OK
         && ngx_junkmail_wait_copy(w, &w->found, &id) == NGX_OK)
     {
         ngx_post_event(&w->event, &ngx_posted_events);

@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use JSON::PP;
+use JunkMail::Events;
 use JunkMail::Test;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -103,6 +104,16 @@ mail(home => 'Mail', 'Grace <hopper@example.net>');
 (undef, $email) = end_wait($wait);
 is($email->{from}, 'hopper@example.net', 'by the sender\'s address');
 
+# One that is removed before it could be fetched is as if it had never come;
+# what was read with it still counts.
+$wait = begin_wait('timeout=60');
+settled();
+JunkMail::Events->new($jm, $me)->add(quiet => 1,
+    id => '0194b3a0-0000-7000-8000-000000000000');
+mail(home => 'Still here');
+($status, $email) = end_wait($wait);
+is("$status $email->{subject}", '200 Still here', 'what is gone is not told');
+
 # --- what is there ----------------------------------------------------------
 
 my @all = reverse map { $_->{subject} } @{ $jm->api(GET =>
@@ -120,7 +131,8 @@ is($status, 204, 'what was there before does not count');
 
 # --- refusals ---------------------------------------------------------------
 
-for my $bad ('timeout=0', 'timeout=x', 'after=x', 'from=%ff', 'subject=%00') {
+for my $bad ('timeout=0', 'timeout=x', 'timeout=-1', 'timeout=1e9', 'timeout=',
+         'timeout=x&timeout=1', 'after=x', 'from=%ff', 'subject=%00') {
     my ($field) = $bad =~ /^(\w+)/;
     my $r = $jm->api(GET => "/emails/wait?$bad", key => $me->{key});
     is("$r->{status} " . ($r->{json}{field} // ''), "422 $field", $bad);
