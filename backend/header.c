@@ -181,8 +181,8 @@ jm_headers_read(jm_headers_t *headers, jm_arena_t *arena, jm_str_t raw)
     end = p + raw.len;
 
     while (!jm_header_blank(p, end)) {
-        while ((*p == ' ' || *p == '\t') && jm_header_indented(p, end)) {
-            p++;
+        if (jm_header_indented(p, end)) {
+            p += strspn((char *) p, " \t"); /* its name ends that */
         }
 
         line = p;

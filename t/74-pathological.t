@@ -87,6 +87,8 @@ my %mail = (
                          ('-' x 151 . "\r\n") x n(40_000)),
     'a long header'   => 'Subject: ' . 'x' x n(1_000_000) . "\r\n\r\nx",
     'a folded header' => 'Subject:' . "\r\n x" x n(300_000) . "\r\n\r\nx",
+    'an indented one' => "Received: x\r\n" . ' ' x n(2_000_000)
+                         . "From: a\@b.test\r\n\r\nx",
     'headers'         => each_of(200_000, sub { "X-$_[0]: y\r\n" }) . "\r\nx",
     'encoded words'   => 'Subject:' . ' =?utf-8?Q?a?=' x n(60_000) . "\r\n\r\n",
     'addresses'       => 'From: ' . 'a@b.test, ' x n(50_000) . "\r\nCc: "
