@@ -52,7 +52,7 @@ jm_mailbox_quoted(jm_buf_t *out, const u_char *p, const u_char *end, int close)
 }
 
 
-static const u_char *
+static void
 jm_mailbox_angle(jm_mailbox_t *box, const u_char *p, const u_char *end)
 {
     const u_char *close;
@@ -65,8 +65,6 @@ jm_mailbox_angle(jm_mailbox_t *box, const u_char *p, const u_char *end)
     }
 
     jm_buf_add(&box->angle, p + 1, close - p - 1);
-
-    return close;
 }
 
 
@@ -95,7 +93,7 @@ jm_mailbox_scan(jm_mailbox_t *box, const u_char *p, const u_char *end)
             break;
 
         case '<':
-            (void) jm_mailbox_angle(box, p, end);
+            jm_mailbox_angle(box, p, end);
             break;
 
         case ':':
