@@ -15,7 +15,7 @@
 #define JM_MAX_ATTACHMENTS 200
 
 /* Rises with every release that makes something else of the same mail. */
-#define JM_MESSAGE_VERSION 4
+#define JM_MESSAGE_VERSION 5
 
 /* Ceiling of the arena: one message, raw and in all its forms, takes about
  * eight times its size.  The rest of the address space that sandbox.c leaves

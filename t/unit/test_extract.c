@@ -40,6 +40,28 @@ static const extract_case_t cases[] = {
     { "Kod", "Kod jest ważny przez 1440 minut.", "" },
     { "Packstation", "Packstation 1452: 8824 Pakete. Telefon 030 1452: 8824",
       "" },
+    /* codes of things */
+    { "Your order",
+      "Product code: 482913. Item code 88213. Tax code 1257L. Branch code "
+      "250655. Exit code 1389. Dialling code 0049.",
+      "" },
+    { "Offer", "Offer code: 482913. Flight code LH4829. Rate code 8812.", "" },
+    { "Artikel", "Produktcode: 482913, Artikelcode 88213, Kundencode 48213",
+      "" },
+    { "Article", "Code produit : 482913. Code article 88213. Code APE 6201Z.",
+      "" },
+    { "Artículo", "Código de producto: 482913. Código del artículo 88213",
+      "" },
+    { "Articolo", "Codice prodotto: 482913. Codice articolo 88213", "" },
+    { "Artigo", "Código do produto: 482913. Código do artigo 88213", "" },
+    { "Artikel", "Productcode: 482913. Artikelcode 88213. Klantcode 482917",
+      "" },
+    { "Towar", "Kod produktu: 482913. Kod towaru 88213. Kod klienta 48213",
+      "" },
+    { "Code",
+      "Verification code\n\n482913\n\nOrder no. 12345678. Bestell-Nr. "
+      "7654321, zamówienie nr 998877",
+      "482913" },
     { "コード", "お電話：０３－１２３４－５６７８、注文番号４８２９１３", "" },
 };
 
