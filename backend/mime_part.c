@@ -15,6 +15,7 @@
 #include "charset.h"
 #include "header.h"
 #include "media.h"
+#include "text.h"
 
 #define JM_MAX_FILENAME 255
 
@@ -229,14 +230,15 @@ jm_mime_decoded_text(jm_mime_t *w, GMimePart *part)
 }
 
 
-/* Characters that make a name lie about its ending (bidi), or that no file
- * name should carry. */
+/* Characters that make a name lie about its ending (bidi), that nobody sees,
+ * or that no file name should carry. */
 static int
 jm_mime_name_drops(uint32_t ch)
 {
     return ch < 0x20 || ch == 0x7f || (ch >= 0x80 && ch < 0xa0) || ch == 0x200e
            || ch == 0x200f || (ch >= 0x202a && ch <= 0x202e)
-           || (ch >= 0x2066 && ch <= 0x2069) || ch == 0xfeff;
+           || (ch >= 0x2066 && ch <= 0x2069)
+           || jm_text_class(ch) == JM_TEXT_FILLER;
 }
 
 
@@ -269,6 +271,7 @@ jm_mime_name_fit(jm_arena_t *arena, jm_str_t name)
 jm_str_t
 jm_mime_filename(jm_arena_t *arena, const char *declared)
 {
+    uint32_t      ch;
     jm_buf_t      out;
     jm_str_t      name;
     const u_char *p, *start, *end;
@@ -290,9 +293,21 @@ jm_mime_filename(jm_arena_t *arena, const char *declared)
         if (*p == '/' || *p == '\\') {
             out.len = 0;
             p++;
+            continue;
+        }
 
-        } else if (!jm_mime_name_drops(jm_charset_next(&p, end))) {
+        ch = jm_charset_next(&p, end);
+
+        if (jm_mime_name_drops(ch)) {
+            continue;
+        }
+
+        if (jm_text_class(ch) != JM_TEXT_SPACE) {
             jm_buf_add(&out, start, p - start);
+
+        } else if (out.len != 0 && out.data[out.len - 1] != ' ') {
+            /* a row of wide ones would push ".exe" out of sight */
+            jm_buf_addc(&out, ' ');
         }
     }
 
@@ -302,11 +317,6 @@ jm_mime_filename(jm_arena_t *arena, const char *declared)
         name.len != 0
         && (name.data[name.len - 1] == ' ' || name.data[name.len - 1] == '.'))
     {
-        name.len--;
-    }
-
-    while (name.len != 0 && name.data[0] == ' ') {
-        name.data++;
         name.len--;
     }
 
