@@ -341,9 +341,8 @@ jm_code_read(jm_code_side_t *side, int before)
 }
 
 
-/* Is `p` behind the end of a sentence? */
-static int
-jm_code_ends(const u_char *from, const u_char *p)
+int
+jm_extract_ends(const u_char *from, const u_char *p)
 {
     return p[-1] == '\n'
            || (p - from > 1 && p[-1] == ' ' && strchr(".!?", p[-2]) != NULL)
@@ -365,7 +364,7 @@ jm_code_before(jm_code_side_t *side, u_char *folded, const u_char *from,
     }
 
     for (sentence = alone ? p : start;
-         sentence > p && !jm_code_ends(p, sentence); sentence--)
+         sentence > p && !jm_extract_ends(p, sentence); sentence--)
     {
         /* void */
     }

@@ -1,18 +1,24 @@
 /*
  * The link of a mail that it was sent for (extract.h): the one to confirm, to
  * sign in or to reset.  By the words of extract_words.def, in its text and in
- * its address.
+ * its address, or in the sentence around one that says no more than "here".
  */
 
 #define _GNU_SOURCE /* memmem */
 
 #include "extract.h"
 
+#include "charset.h"
 #include "jm_fold.h"
 
 /* So many, and of text and address so many bytes each. */
 #define JM_LINK_LOOKED_AT 200
 #define JM_LINK_TEXT      300
+
+/* The text in which a link is looked for, and how far its sentence reaches. */
+#define JM_LINK_SOURCE (32 * 1024)
+#define JM_LINK_BEFORE 150
+#define JM_LINK_AFTER  60
 
 static const char *const jm_link_action[] = {
 #define WORD(word, points, flags)
@@ -52,9 +58,82 @@ jm_link_words(const char *const *words, jm_str_t text)
 }
 
 
-/* What speaks for a link as the one that the mail was sent for. */
+/* "here", "this link", the address: words that do not say what it does. */
 static int
-jm_link_points(const jm_link_t *link)
+jm_link_is_mute(jm_str_t text)
+{
+    size_t i, spaces;
+
+    if (text.len > 4 && memcmp(text.data, "http", 4) == 0) {
+        return 1;
+    }
+
+    for (i = 0, spaces = 0; i < text.len; i++) {
+        spaces += text.data[i] == ' ';
+    }
+
+    return text.len != 0 && spaces <= 2;
+}
+
+
+/* Does the sentence that the link's address stands in, up to the next link's,
+ * speak of an action? */
+static int
+jm_link_sentence(jm_str_t text, jm_str_t href)
+{
+    jm_str_t      part;
+    u_char        folded[JM_LINK_TEXT];
+    const u_char *p, *start, *stop, *end;
+
+    if (text.len == 0 || href.len == 0) {
+        return 0;
+    }
+
+    p = memmem(text.data, text.len, href.data, href.len);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    /* an address on a line of its own belongs to what stands above */
+    for (start = p; start > text.data && strchr(" <\n", start[-1]) != NULL;
+         start--)
+    {
+        /* void */
+    }
+
+    while (start > text.data && p - start < JM_LINK_BEFORE && start[-1] != '>'
+           && !jm_extract_ends(text.data, start))
+    {
+        start--;
+    }
+
+    end = text.data + text.len;
+    stop = p + href.len;
+    end = end - stop > JM_LINK_AFTER ? stop + JM_LINK_AFTER : end;
+
+    while (stop < end && *stop != '\n' && *stop != '<'
+           && !jm_extract_ends(p, stop))
+    {
+        stop++;
+    }
+
+    part.data = folded;
+    part.len = jm_fold((jm_str_t){ (u_char *) start, p - start }, folded,
+                       JM_LINK_BEFORE);
+    p += href.len;
+    part.len += jm_fold((jm_str_t){ (u_char *) p, stop - p },
+                        folded + part.len, JM_LINK_AFTER);
+
+    return jm_link_words(jm_link_leave, part) == 0
+           && jm_link_words(jm_link_action, part) != 0;
+}
+
+
+/* What speaks for a link as the one that the mail was sent for; `shown` is the
+ * mail's text. */
+static int
+jm_link_points(const jm_link_t *link, jm_str_t shown)
 {
     int      action, leave;
     jm_str_t text, href;
@@ -74,7 +153,13 @@ jm_link_points(const jm_link_t *link)
     action = 2 * jm_link_words(jm_link_action, text)
              + jm_link_words(jm_link_action, href);
 
-    return leave != 0 ? 0 : action;
+    if (leave != 0) {
+        return 0;
+    }
+
+    return action == 0 && jm_link_is_mute(text)
+               ? jm_link_sentence(shown, link->href)
+               : action;
 }
 
 
@@ -85,15 +170,18 @@ jm_extract_links(jm_message_t *m)
 {
     int       points, most;
     size_t    i, best, n;
+    jm_str_t  shown;
     jm_link_t link;
 
     n = m->clean.nlinks < JM_LINK_LOOKED_AT ? m->clean.nlinks
                                             : JM_LINK_LOOKED_AT;
+    shown = jm_charset_trim(m->clean.text.len != 0 ? m->clean.text : m->text,
+                            JM_LINK_SOURCE);
     most = 0;
     best = 0;
 
     for (i = 0; i < n; i++) {
-        points = jm_link_points(&m->clean.links[i]);
+        points = jm_link_points(&m->clean.links[i], shown);
 
         if (points > most) {
             most = points;

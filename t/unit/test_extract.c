@@ -215,15 +215,50 @@ test_links(void **state)
         { "<a href=mailto:confirm@a.test>Confirm</a><a href=http://b.test/>"
           "News</a>",
           "mailto:confirm@a.test" },
+
+        /* the sentence says what the link does not */
+        { "<a href=http://a.test/>Shop</a><p>Click <a href=http://b.test/y>"
+          "here</a> to confirm your email.",
+          "http://b.test/y" },
+        { "<a href=http://a.test/>Shop</a><p>Klicken Sie <a "
+          "href=http://b.test/y>hier</a>, um Ihr Passwort "
+          "zur&uuml;ckzusetzen.",
+          "http://b.test/y" },
+        { "<p>News! <a href=http://a.test/>Here</a>. Verify: <a "
+          "href=http://b.test/y>http://b.test/y</a>",
+          "http://b.test/y" },
+        { "<p>Read it <a href=http://a.test/>here</a>. To unsubscribe, "
+          "confirm <a href=http://b.test/y>here</a>.",
+          "http://a.test/" },
+        { "<a href=http://a.test/>Shop</a><p>Of passwords: <a "
+          "href=http://b.test/y>How we lost all of ours</a>",
+          "http://a.test/" },
+        { "<a href=http://a.test/>Shop</a><p>Confirm <a href=http://b.test/y>"
+          "here</a>, or <a href=http://c.test/y>log in</a>.",
+          "http://c.test/y" },
     };
+
+    static const char plain[] =
+        "\r\nhttp://a.test/\r\n\r\nWelcome! Please confirm your address by "
+        "the link below.\r\n\r\nhttp://b.test/y\r\n";
 
     for (i = 0; i < COUNT(links); i++) {
         snprintf(raw, sizeof(raw),
                  "Content-Type: text/html; charset=utf-8\r\n\r\n%s",
                  links[i].html);
         read_text(raw);
-        assert_str(message.clean.links[0].href, links[i].first);
+
+        if (message.clean.links[0].href.len != strlen(links[i].first)
+            || memcmp(message.clean.links[0].href.data, links[i].first,
+                      message.clean.links[0].href.len)
+                   != 0)
+        {
+            fail_msg("%s", links[i].html);
+        }
     }
+
+    read_text(plain);
+    assert_str(message.clean.links[0].href, "http://b.test/y");
 }
 
 
