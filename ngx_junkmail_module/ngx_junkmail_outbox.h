@@ -41,7 +41,7 @@ ngx_int_t ngx_junkmail_outbox_text(ngx_junkmail_outbox_t *box,
                                    const char            *text);
 
 /*
- * As the first for an event of the log, of which only so many may wait:
+ * As the first for what a client causes, of which only so much may wait:
  * NGX_AGAIN when it was taken and half the room is gone, NGX_BUSY when there
  * was none. A replay, which is not `live`, pauses long before; and alone an
  * event of any size may pass.

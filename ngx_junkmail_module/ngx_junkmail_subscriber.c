@@ -41,8 +41,6 @@ static ngx_int_t ngx_junkmail_subscriber_event(ngx_junkmail_listener_t *l,
 static void      ngx_junkmail_subscriber_reset(ngx_junkmail_listener_t *l,
                                                ngx_str_t               *newest);
 static void      ngx_junkmail_subscriber_gone(ngx_junkmail_listener_t *l);
-static void      ngx_junkmail_subscriber_over(ngx_junkmail_subscriber_t *s,
-                                              uint16_t                   code);
 
 
 static const ngx_junkmail_listener_ops_t ngx_junkmail_subscriber_ops = {
@@ -221,7 +219,7 @@ ngx_junkmail_subscriber_gone(ngx_junkmail_listener_t *l)
 }
 
 
-static void
+void
 ngx_junkmail_subscriber_over(ngx_junkmail_subscriber_t *s, uint16_t code)
 {
     if (s->over) {

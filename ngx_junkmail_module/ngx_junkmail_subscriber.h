@@ -37,6 +37,10 @@ ngx_int_t ngx_junkmail_subscriber_start(ngx_junkmail_subscriber_t *s,
                                         ngx_junkmail_push_t       *p,
                                         ngx_junkmail_event_t      *answer);
 
+/* It is to end with this close code: JM_WS_POLICY (its key), or
+ * JM_WS_TRY_LATER.  The owner's write handler does it. */
+void ngx_junkmail_subscriber_over(ngx_junkmail_subscriber_t *s, uint16_t code);
+
 /* Leaves the hub and pays everything back. */
 void ngx_junkmail_subscriber_end(ngx_junkmail_subscriber_t *s);
 

@@ -343,12 +343,27 @@ ngx_junkmail_websocket_rate(ngx_junkmail_websocket_t *s, uint16_t *count,
 /* What we say. */
 
 
+/*
+ * Who asks all the time is there all the time, and would never be cut off for
+ * not reading: our answers wait in the same room as the events.
+ */
+
 static void
 ngx_junkmail_websocket_reply(ngx_junkmail_websocket_t *s, ngx_uint_t opcode,
                              ngx_str_t *text)
 {
-    if (ngx_junkmail_websocket_say(&s->peer, opcode, text) != NGX_OK) {
-        ngx_junkmail_peer_close(&s->peer, JM_WS_TRY_LATER, "");
+    ngx_str_t             none = ngx_null_string;
+    ngx_junkmail_event_t *e;
+
+    e = ngx_junkmail_event_make(opcode, &none, &none, text);
+
+    if (e == NULL
+        || ngx_junkmail_outbox_offer(&s->peer.sub.out, e, 1) == NGX_BUSY) {
+        ngx_junkmail_subscriber_over(&s->peer.sub, JM_WS_TRY_LATER);
+    }
+
+    if (e != NULL) {
+        ngx_junkmail_event_free(e);
     }
 }
 

@@ -208,6 +208,19 @@ while (@ids < @log) {
 is_deeply \@ids, \@log, 'a slow replay is paced, and whole';
 $slow->close;
 
+# What it says is answered only as long as it reads.
+$llog->add(pad => 'x' x 400_000);
+$slow = $jm->ws("/calm$EVENTS?since=$log[-1]", key => $lazy->{key},
+    rcvbuf => 4096);
+$slow->json;
+IO::Select->new($slow->{socket})->can_read(60);
+$slow->send_frame(9, 'x');
+my ($event, $close) = map { $slow->next_frame } 1, 2;
+is $event->{opcode}, 1, 'an event that was begun is sent';
+is $close->{opcode} == 8 && unpack('n', $close->{data}), 1013,
+    'no answers for one who does not read';
+$slow->close;
+
 # And a silent client: ping, ten seconds, end.
 my @opcodes;
 while (my $f = $silent->next_frame) {
