@@ -39,8 +39,8 @@ export function inbox(main, { a = '', f: wish, q = '', m = '', s = '' }) {
     openList({ a, f, q });
   }
 
-  const left = open(m);
-  current = m || at(left) < 0 ? current : left;
+  const left = open(m), had = document.activeElement.closest('.bulk, .list');
+  current = at(left) < 0 ? current : left;
 
   fill(main, h('div', { class: m ? 'split open' : 'split' },
     h('section.side', { 'aria-label': t('inbox') },
@@ -50,7 +50,7 @@ export function inbox(main, { a = '', f: wish, q = '', m = '', s = '' }) {
         h('p.dim', Object.entries(HELP).map(([key, does]) =>
           [h('kbd', key), ` ${t(does)} `]))))));
   settle();
-  if (!m && left) {
+  if ((!m && left) || (had && document.activeElement === document.body)) {
     reach();
   }
 }
@@ -148,18 +148,8 @@ async function bin(ids, isDeleted) {
     isDeleted && t('undo'), () => bin(ids, false));
 }
 
-// From mails that have gone to the next row, or the list.
-function leave(ids) {
-  const next = state.items.find(i => i.id < ids[0]) || state.items.at(-1);
-
-  current = next?.id;
-  if (ids.includes(route().m)) {
-    visit();
-  }
-  if (next && document.activeElement.closest('.bulk, .list')) {
-    focus(next.id);
-  }
-}
+// From a mail that has gone to the list.
+const leave = ids => ids.includes(route().m) && visit();
 
 // --- the list
 
@@ -182,7 +172,7 @@ function list(m) {
   anchor = { i: from, id: state.items[from]?.id };
   state.near = state.items[from - MORE]?.id;
   if (at(current) < 0) {
-    current = state.items[0]?.id;
+    current = (state.items.find(i => !(i.id >= current)) || state.items.at(-1))?.id;
   }
 
   return h('div.listbox',
