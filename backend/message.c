@@ -230,7 +230,7 @@ jm_message_blank(jm_str_t text)
     end = p + text.len;
 
     while (p < end) {
-        if (jm_text_class(jm_charset_next(&p, end)) != JM_TEXT_SPACE) {
+        if (jm_text_class(jm_charset_next(&p, end)) == JM_TEXT_SHOWN) {
             return 0;
         }
     }

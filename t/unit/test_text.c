@@ -214,6 +214,18 @@ test_to_html(void **state)
 }
 
 
+/* A text of nothing that can be seen is none. */
+static void
+test_blank(void **state)
+{
+    read_text("Content-Type: multipart/alternative; boundary=x\r\n\r\n"
+              "--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+              " \u200b\u00a0\r\n\ufeff\u00ad\r\n"
+              "--x\r\nContent-Type: text/html\r\n\r\n<p>Hi\r\n--x--\r\n");
+    assert_str(message.text, "Hi");
+}
+
+
 /* The page of a text, cleaned as HTML, is the same page. */
 static void
 test_idempotent(void **state)
@@ -233,9 +245,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_from_html),
-        cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_to_html),
+        cmocka_unit_test(test_from_html),  cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_to_html),    cmocka_unit_test(test_blank),
         cmocka_unit_test(test_idempotent),
     };
 
