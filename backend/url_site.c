@@ -10,14 +10,21 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "charset.h"
+#include "jm_idn.h"
+#include "text.h"
 #include "url_private.h"
+
+#define JM_SITE_TEXT 2048 /* bytes of a link's text that are read */
 
 /* Top-level domains that make a bare "name.tld" in a text a web address. */
 static const char *const jm_url_common_tlds[] = {
-    "app", "at",   "be",   "biz", "ca", "cc", "ch",  "cn",   "co",     "com",
-    "de",  "dev",  "edu",  "es",  "eu", "fr", "gov", "in",   "info",   "io",
-    "it",  "jp",   "me",   "net", "nl", "no", "org", "pl",   "online", "ru",
-    "se",  "shop", "site", "tv",  "uk", "us", "xyz", "bank",
+    "app", "ar", "at", "au",  "bank", "be",  "biz",  "br",   "ca",   "cc",
+    "ch",  "cn", "co", "com", "cz",   "de",  "dev",  "dk",   "edu",  "es",
+    "eu",  "fi", "fr", "gov", "gr",   "hu",  "ie",   "in",   "info", "io",
+    "it",  "jp", "kr", "me",  "mx",   "net", "nl",   "no",   "nz",   "online",
+    "org", "pl", "pt", "ro",  "ru",   "se",  "shop", "site", "tr",   "tv",
+    "ua",  "uk", "us", "xyz", "za",
 };
 
 static const psl_ctx_t *jm_site_list;
@@ -61,52 +68,99 @@ jm_is_common_tld(jm_str_t host)
 }
 
 
-jm_str_t
-jm_url_claimed_host(jm_arena_t *arena, jm_str_t text)
+/* The next word of a text without the signs around it: "(bank.com)." is
+ * "bank.com".  Empty at the end. */
+static jm_str_t
+jm_site_word(jm_str_t *text)
 {
-    int      plain;
-    size_t   i;
-    jm_buf_t buf;
-    jm_url_t url;
-    jm_str_t none;
+    uint32_t      c;
+    jm_str_t      word;
+    const u_char *p, *start, *end;
 
-    none.data = NULL;
-    none.len = 0;
-    text = jm_url_trim(arena, text);
+    p = text->data;
+    end = p + text->len;
+    word = jm_str("");
 
-    if (text.len < 4 || text.len > 2048) {
-        return none;
-    }
+    while (p < end) {
+        start = p;
+        c = jm_charset_next(&p, end);
 
-    for (i = 0; i < text.len; i++) {
-        if (text.data[i] <= ' ' || text.data[i] == '@') {
-            return none;
+        if (jm_idn_is_word(c)) {
+            word.data = word.len == 0 ? (u_char *) start : word.data;
+            word.len = p - word.data;
+
+        } else if (word.len != 0 && jm_text_class(c) == JM_TEXT_SPACE) {
+            break;
         }
     }
 
-    plain = strncasecmp((char *) text.data, "http:", 5) != 0
-            && strncasecmp((char *) text.data, "https:", 6) != 0;
+    text->data = (u_char *) p;
+    text->len = end - p;
 
-    if (plain) {
-        jm_buf_init(&buf, arena, SIZE_MAX);
-        jm_buf_adds(&buf, "http://");
-        jm_buf_add(&buf, text.data, text.len);
-        text = jm_buf_str(&buf);
+    return word;
+}
+
+
+/* The host that a word claims: a bare "name.tld" does if it is `alone`. */
+static jm_str_t
+jm_site_claimed(jm_arena_t *arena, jm_str_t word, int alone)
+{
+    int      full;
+    jm_buf_t buf;
+    jm_url_t url;
+
+    full = word.len > 6
+           && (strncasecmp((char *) word.data, "http:", 5) == 0
+               || strncasecmp((char *) word.data, "https:", 6) == 0);
+
+    if ((!full && !alone
+         && (word.len < 5 || strncasecmp((char *) word.data, "www.", 4) != 0))
+        || memchr(word.data, '@', word.len) != NULL)
+    {
+        return jm_str("");
     }
 
-    if (jm_url_parse(&url, arena, text) != 0
-        || memchr(url.host.data, '.', url.host.len) == NULL)
-    {
-        return none;
-    }
+    jm_buf_init(&buf, arena, SIZE_MAX);
+    jm_buf_adds(&buf, full ? "" : "http://");
+    jm_buf_add(&buf, word.data, word.len);
 
-    if (plain && !jm_is_common_tld(url.host)
-        && (url.host.len < 4 || memcmp(url.host.data, "www.", 4) != 0))
+    if (jm_url_parse(&url, arena, jm_buf_str(&buf)) != 0
+        || memchr(url.host.data, '.', url.host.len) == NULL
+        || (!full && !jm_is_common_tld(url.host)
+            && (url.host.len < 4 || memcmp(url.host.data, "www.", 4) != 0)))
     {
-        return none;
+        return jm_str("");
     }
 
     return url.host;
+}
+
+
+jm_str_t
+jm_url_claimed_host(jm_arena_t *arena, jm_str_t text)
+{
+    size_t   words;
+    jm_str_t rest, word, host;
+
+    if (text.len == 0) {
+        return jm_str("");
+    }
+
+    text = jm_charset_trim(text, JM_SITE_TEXT);
+    rest = text;
+
+    for (words = 0; jm_site_word(&rest).len != 0; words++) {
+        /* void */
+    }
+
+    host = jm_str("");
+    rest = text;
+
+    while (host.len == 0 && (word = jm_site_word(&rest)).len != 0) {
+        host = jm_site_claimed(arena, word, words == 1);
+    }
+
+    return host;
 }
 
 
