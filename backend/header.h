@@ -44,7 +44,8 @@ const jm_header_t *jm_headers_find(const jm_headers_t *headers,
 
 /*
  * In its place: white space as one space, none at the ends; at most `max`
- * bytes.  A name or a subject does not turn round what stands beside it.
+ * bytes.  A name or a subject does not turn round what stands beside it, nor
+ * has it characters that nobody sees.
  */
 jm_str_t jm_header_squeeze(jm_str_t in, size_t max);
 

@@ -141,23 +141,30 @@ jm_word_flush(jm_buf_t *out, jm_buf_t *bytes, int charset)
 jm_str_t
 jm_header_squeeze(jm_str_t in, size_t max)
 {
-    size_t   i;
-    u_char  *q;
-    jm_str_t out;
+    u_char       *q;
+    uint32_t      c;
+    jm_str_t      out;
+    const u_char *p, *start, *end;
 
     if (in.len == 0) {
         return jm_str("");
     }
 
-    out.data = in.data;
+    p = in.data;
     q = in.data;
+    end = p + in.len;
 
-    for (i = 0; i < in.len; i++) {
-        if (jm_text_turns(in.data + i, in.data + in.len)) {
-            i += 2;
+    while (p < end) {
+        start = p;
+        c = jm_charset_next(&p, end);
 
-        } else if (strchr(" \t\r\n", in.data[i]) == NULL) {
-            *q++ = in.data[i];
+        if (jm_text_turns(start, end) || jm_text_class(c) == JM_TEXT_FILLER) {
+            continue;
+        }
+
+        if (c > 0x20 || strchr(" \t\r\n", (int) c) == NULL) {
+            memmove(q, start, p - start);
+            q += p - start;
 
         } else if (q != in.data && q[-1] != ' ') {
             *q++ = ' ';
@@ -168,6 +175,7 @@ jm_header_squeeze(jm_str_t in, size_t max)
         q--;
     }
 
+    out.data = in.data;
     out.len = q - out.data;
 
     return jm_charset_trim(out, max);

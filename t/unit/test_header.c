@@ -139,6 +139,9 @@ test_text(void **state)
           "b =?utf-8?q?=E2=81=A6c=E2=80=8Fd?=",
           "a b c\xe2\x80\x8f"
           "d" },
+        { "=?utf-8?q?=EF=BB=BFPay=E2=80=8BPal=C2=AD_x?=", "PayPal x" },
+        { "=?utf-8?q?=F0=9F=91=A9=E2=80=8D=F0=9F=94=A7?=",
+          "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xa7" },
         { "=?utf-8?q?=41?=x", "Ax" },
         { "=?nonsense?q?caf=E9?=", "café" },
         { "=?utf-8?x?abc?=", "=?utf-8?x?abc?=" },
