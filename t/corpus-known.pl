@@ -5,6 +5,8 @@
         'sender: "From:" is the first line and indented; we find it all the same',
     'james-mime4j/re-fwd.msg.eml' =>
         'sender: "From: user2" holds no address; what stands there is shown',
+    'mikel-mail/content_transfer_encoding_empty.eml' =>
+        'subject: Big5 without a name for it; no soft hyphens in ours',
     'mikel-mail/mix_caps_content_type.eml' =>
         'sender: the address in "Big Bug bb@bug.com" lacks its brackets',
     'mimekit/jwz-summary.txt.eml' =>
