@@ -68,6 +68,7 @@ static void       ngx_junkmail_hub_checked(ngx_junkmail_reader_t  *r,
                                            ngx_junkmail_hub_ask_t *ask,
                                            redisReply             *reply);
 static void ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply);
+static void ngx_junkmail_hub_part(ngx_junkmail_watch_t *w);
 static ngx_int_t ngx_junkmail_hub_replay(ngx_junkmail_listener_t *l,
                                          redisReply *reply, ngx_uint_t i);
 static ngx_int_t ngx_junkmail_hub_share(ngx_junkmail_watch_t *w,
@@ -440,14 +441,9 @@ ngx_junkmail_hub_checked(ngx_junkmail_reader_t *r, ngx_junkmail_hub_ask_t *ask,
 static void
 ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
 {
-    ngx_int_t                rc;
-    ngx_uint_t               full, present;
-    ngx_queue_t             *q;
-    ngx_junkmail_watch_t    *w;
-    ngx_junkmail_cursor_t    first;
-    ngx_junkmail_listener_t *l;
-
-    w = r->watch;
+    ngx_int_t             rc;
+    ngx_uint_t            full, present;
+    ngx_junkmail_cursor_t first;
 
     full = reply->elements > JM_LOG_PAGE;
     present = reply->elements != 0
@@ -460,25 +456,16 @@ ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
         return;
     }
 
-    /* So much was missed that each reads it at its own pace. */
-
     if (full && r->sound && r->listener == NULL) {
         r->sound = 0;
-
-        while (!ngx_queue_empty(&w->live)) {
-            q = ngx_queue_head(&w->live);
-            l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
-            ngx_junkmail_hub_go_back(l);
-            ngx_junkmail_hub_want(&l->reader);
-        }
-
+        ngx_junkmail_hub_part(r->watch);
         return;
     }
 
     r->sound = 0;
 
     if (r->listener == NULL) {
-        rc = ngx_junkmail_hub_share(w, reply, present);
+        rc = ngx_junkmail_hub_share(r->watch, reply, present);
 
     } else {
         rc = ngx_junkmail_hub_replay(r->listener, reply, present);
@@ -497,6 +484,27 @@ ngx_junkmail_hub_page(ngx_junkmail_reader_t *r, redisReply *reply)
     if (r->listener != NULL) {
         ngx_junkmail_hub_go_live(r->listener);
     }
+}
+
+
+/* So much was missed that each reads it at its own pace. */
+
+static void
+ngx_junkmail_hub_part(ngx_junkmail_watch_t *w)
+{
+    ngx_queue_t             *q;
+    ngx_junkmail_listener_t *l;
+
+    while (!ngx_queue_empty(&w->live)) {
+        q = ngx_queue_head(&w->live);
+        l = ngx_queue_data(q, ngx_junkmail_listener_t, queue);
+        ngx_junkmail_hub_go_back(l);
+        ngx_junkmail_hub_want(&l->reader);
+    }
+
+    /* A key may have been revoked while the page was on its way. */
+
+    ngx_junkmail_hub_want(&w->reader);
 }
 
 
