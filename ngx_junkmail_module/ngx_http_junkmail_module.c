@@ -849,7 +849,9 @@ ngx_http_junkmail_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    return ngx_junkmail_hub_init(cycle);
+    ngx_junkmail_hub_init(cycle);
+
+    return NGX_OK;
 }
 
 

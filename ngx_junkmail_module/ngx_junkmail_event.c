@@ -20,14 +20,12 @@
 #define NGX_JUNKMAIL_EVENT_SSE_DATA "data: "
 #define NGX_JUNKMAIL_EVENT_SSE_END  "\n\n"
 
-#define ngx_junkmail_event_text(reply, text)                                  \
-    (text)->data = (u_char *) (reply)->str;                                   \
-    (text)->len = (reply)->len
-
 
 static ngx_junkmail_event_t *
 ngx_junkmail_event_build(ngx_uint_t opcode, ngx_str_t *place, ngx_str_t *id,
                          ngx_str_t *address, ngx_str_t *json);
+
+static ngx_str_t ngx_junkmail_event_text(redisReply *reply);
 
 
 ngx_int_t
@@ -297,7 +295,7 @@ ngx_junkmail_event_read(redisReply *entry)
         return NULL;
     }
 
-    ngx_junkmail_event_text(entry->element[0], &id);
+    id = ngx_junkmail_event_text(entry->element[0]);
     ngx_str_null(&address);
     ngx_str_set(&json, "\"type\":\"unknown\"}");
 
@@ -311,10 +309,10 @@ ngx_junkmail_event_read(redisReply *entry)
         }
 
         if (f[0]->str[0] == 'a') {
-            ngx_junkmail_event_text(f[1], &address);
+            address = ngx_junkmail_event_text(f[1]);
 
         } else if (f[0]->str[0] == 'j') {
-            ngx_junkmail_event_text(f[1], &json);
+            json = ngx_junkmail_event_text(f[1]);
         }
     }
 
@@ -339,7 +337,14 @@ ngx_junkmail_event_place(redisReply *entry, ngx_junkmail_cursor_t *c)
         return NGX_ERROR;
     }
 
-    ngx_junkmail_event_text(entry->element[0], &id);
+    id = ngx_junkmail_event_text(entry->element[0]);
 
     return ngx_junkmail_cursor_parse(&id, c);
+}
+
+
+static ngx_str_t
+ngx_junkmail_event_text(redisReply *reply)
+{
+    return (ngx_str_t){ reply->len, (u_char *) reply->str };
 }

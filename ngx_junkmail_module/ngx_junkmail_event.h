@@ -1,7 +1,8 @@
 /*
  * Cursors and events: positions in an account's log, and what is sent about
- * it.  Used by the hub, which makes events of the log's entries, and by
- * ngx_junkmail_websocket.c and ngx_junkmail_sse.c, which send them.
+ * it.  The hub makes events of the log's entries, for listeners; those who
+ * talk to a client make more of their own words, and all wait in its
+ * ngx_junkmail_outbox.h.
  */
 
 #ifndef _NGX_JUNKMAIL_EVENT_H_INCLUDED_

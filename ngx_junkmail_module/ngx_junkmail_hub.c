@@ -28,11 +28,8 @@
 
 #define NGX_JUNKMAIL_HUB_LINGER 2000  /* ms from the last listener's leave */
 #define NGX_JUNKMAIL_HUB_CHECK  60000 /* ms between looks at the keys */
-#define NGX_JUNKMAIL_HUB_SLICE  256   /* listeners told of their key at once */
 
-#define ngx_junkmail_hub_same(a, literal)                                     \
-    ((a)->len == sizeof(literal) - 1                                          \
-     && ngx_memcmp((a)->data, literal, sizeof(literal) - 1) == 0)
+#define NGX_JUNKMAIL_HUB_CHANNEL (sizeof(JM_KEY_WAKE) + JM_ACCOUNT_LEN)
 
 
 static void ngx_junkmail_hub_subscribed(ngx_str_t *channel);
@@ -42,9 +39,11 @@ static void ngx_junkmail_hub_lost(void);
 static ngx_junkmail_watch_t *ngx_junkmail_hub_watch(ngx_str_t *account);
 static ngx_junkmail_watch_t *ngx_junkmail_hub_watch_create(ngx_str_t *account,
                                                            uint32_t   hash);
-static void ngx_junkmail_hub_schedule(ngx_junkmail_watch_t *w);
-static void ngx_junkmail_hub_timer(ngx_event_t *ev);
-static void ngx_junkmail_hub_end(ngx_junkmail_watch_t *w);
+static void      ngx_junkmail_hub_schedule(ngx_junkmail_watch_t *w);
+static void      ngx_junkmail_hub_timer(ngx_event_t *ev);
+static void      ngx_junkmail_hub_end(ngx_junkmail_watch_t *w);
+static ngx_str_t ngx_junkmail_hub_channel(ngx_junkmail_watch_t *w,
+                                          u_char               *name);
 static ngx_junkmail_watch_t *ngx_junkmail_hub_find(ngx_str_t *channel);
 
 static void ngx_junkmail_hub_recheck(ngx_junkmail_watch_t *w);
@@ -72,7 +71,7 @@ static struct {
 } ngx_junkmail_hub;
 
 
-ngx_int_t
+void
 ngx_junkmail_hub_init(ngx_cycle_t *cycle)
 {
     ngx_rbtree_init(&ngx_junkmail_hub.watches, &ngx_junkmail_hub.sentinel,
@@ -80,8 +79,6 @@ ngx_junkmail_hub_init(ngx_cycle_t *cycle)
 
     ngx_junkmail_hub_reader_init(cycle);
     ngx_junkmail_redis_listen(&ngx_junkmail_hub_listener);
-
-    return NGX_OK;
 }
 
 
@@ -195,7 +192,7 @@ ngx_junkmail_hub_watch(ngx_str_t *account)
 static ngx_junkmail_watch_t *
 ngx_junkmail_hub_watch_create(ngx_str_t *account, uint32_t hash)
 {
-    u_char                name[sizeof(JM_KEY_WAKE) + JM_ACCOUNT_LEN];
+    u_char                name[NGX_JUNKMAIL_HUB_CHANNEL];
     ngx_str_t             channel;
     ngx_junkmail_watch_t *w;
 
@@ -226,8 +223,7 @@ ngx_junkmail_hub_watch_create(ngx_str_t *account, uint32_t hash)
     w->tell.data = w;
     w->tell.log = ngx_cycle->log;
 
-    channel.data = name;
-    channel.len = ngx_sprintf(name, JM_KEY_WAKE, w->account) - name;
+    channel = ngx_junkmail_hub_channel(w, name);
 
     if (ngx_junkmail_redis_subscribe(&channel) != NGX_OK) {
         ngx_free(w);
@@ -316,16 +312,26 @@ ngx_junkmail_hub_timer(ngx_event_t *ev)
 static void
 ngx_junkmail_hub_end(ngx_junkmail_watch_t *w)
 {
-    u_char    name[sizeof(JM_KEY_WAKE) + JM_ACCOUNT_LEN];
+    u_char    name[NGX_JUNKMAIL_HUB_CHANNEL];
+    ngx_str_t channel;
+
+    channel = ngx_junkmail_hub_channel(w, name);
+    ngx_junkmail_redis_unsubscribe(&channel);
+
+    ngx_rbtree_delete(&ngx_junkmail_hub.watches, &w->node.node);
+    ngx_free(w);
+}
+
+
+static ngx_str_t
+ngx_junkmail_hub_channel(ngx_junkmail_watch_t *w, u_char *name)
+{
     ngx_str_t channel;
 
     channel.data = name;
     channel.len = ngx_sprintf(name, JM_KEY_WAKE, w->account) - name;
 
-    ngx_junkmail_redis_unsubscribe(&channel);
-
-    ngx_rbtree_delete(&ngx_junkmail_hub.watches, &w->node.node);
-    ngx_free(w);
+    return channel;
 }
 
 
@@ -395,7 +401,7 @@ ngx_junkmail_hub_message(ngx_str_t *channel, ngx_str_t *payload)
         return;
     }
 
-    if (ngx_junkmail_hub_same(payload, "gone")) {
+    if (payload->len == 4 && ngx_memcmp(payload->data, "gone", 4) == 0) {
         w->reader.check = 1;
     }
 

@@ -2,7 +2,8 @@
  * Fan-out: one watch per account that has listeners in this worker.  The event
  * log in Redis is the truth; a publish only wakes the watch, which reads the
  * log on from its last id and gives each event, serialised once, to its
- * listeners.  Used by ngx_junkmail_subscriber.c and ngx_junkmail_api_wait.c.
+ * listeners.  Those are ngx_junkmail_subscriber.c's, which a peer or a stream
+ * of HTTP/2 resumes and takes out, and ngx_junkmail_api_wait.c's.
  */
 
 #ifndef _NGX_JUNKMAIL_HUB_H_INCLUDED_
@@ -58,7 +59,7 @@ struct ngx_junkmail_listener_s {
 };
 
 /* Sets the worker's hub up; from init_process, before the first join. */
-ngx_int_t ngx_junkmail_hub_init(ngx_cycle_t *cycle);
+void ngx_junkmail_hub_init(ngx_cycle_t *cycle);
 
 /*
  * Joins the watch of `account` (22 characters) so that the listener sees every

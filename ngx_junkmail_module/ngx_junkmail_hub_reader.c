@@ -42,7 +42,6 @@
 #define NGX_JUNKMAIL_HUB_IN_FLIGHT 128 /* of the link's 1,024 */
 #define NGX_JUNKMAIL_HUB_RETRY     200 /* ms after Redis has failed us */
 #define NGX_JUNKMAIL_HUB_KEYS      64  /* looked at by one command */
-#define NGX_JUNKMAIL_HUB_SLICE     256 /* events given in a turn */
 
 
 /* A command in flight; it outlives a reader that leaves. */
@@ -131,9 +130,7 @@ ngx_junkmail_hub_want(ngx_junkmail_reader_t *r)
 static ngx_uint_t
 ngx_junkmail_hub_is_idle(ngx_junkmail_reader_t *r)
 {
-    ngx_junkmail_watch_t *w;
-
-    w = r->watch;
+    ngx_junkmail_watch_t *w = r->watch;
 
     return r->listener == NULL && !r->check && ngx_junkmail_hub_nobody_live(w);
 }

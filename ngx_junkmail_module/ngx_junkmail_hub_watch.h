@@ -15,6 +15,10 @@
 #include "jm_key.h"
 #include "ngx_junkmail_hub.h"
 
+/* Events given, or listeners told that their key is gone, in a turn of the
+ * loop. */
+#define NGX_JUNKMAIL_HUB_SLICE 256
+
 /* A page of the log, on its way to those who are live. */
 typedef struct {
     ngx_uint_t            n;
@@ -66,7 +70,7 @@ void ngx_junkmail_hub_reader_init(ngx_cycle_t *cycle);
 /* Gives those who are behind what the watch has read, a slice of them. */
 void ngx_junkmail_hub_tell(ngx_event_t *ev);
 
-/* The reader is to read on or, when `check` is set, to ask first. */
+/* The reader is to read on or, with `check` or `doubt` set, to ask first. */
 void ngx_junkmail_hub_want(ngx_junkmail_reader_t *r);
 
 /* Whatever it waits for is not for it any more. */
