@@ -29,6 +29,7 @@
 #define NGX_JUNKMAIL_API_PAGE     100  /* emails in an answer of the store */
 #define NGX_JUNKMAIL_API_TICK     500  /* ms */
 #define NGX_JUNKMAIL_API_RETRY    20   /* ms until Redis is asked again */
+#define NGX_JUNKMAIL_API_FETCHES  128  /* at a time, of the link's 1,024 */
 #define NGX_JUNKMAIL_API_FIELD    1000 /* bytes of it that are looked at */
 
 
@@ -46,6 +47,7 @@ typedef struct {
     uint32_t                place[NGX_JUNKMAIL_PUSH_PLACES];
     unsigned                placed : 1;
     unsigned                joined : 1;
+    unsigned                fetching : 1;
     unsigned                gone : 1; /* the key is no longer good */
 } ngx_junkmail_wait_t;
 
@@ -65,6 +67,7 @@ static void        ngx_junkmail_wait_fetched(ngx_http_request_t      *r,
 static void        ngx_junkmail_wait_join(ngx_http_request_t      *r,
                                           ngx_http_junkmail_ctx_t *ctx);
 static void        ngx_junkmail_wait_stop(ngx_junkmail_wait_t *w);
+static void        ngx_junkmail_wait_landed(ngx_junkmail_wait_t *w);
 static void        ngx_junkmail_wait_leave(void *data);
 static void        ngx_junkmail_wait_handler(ngx_event_t *ev);
 static void        ngx_junkmail_wait_in_vain(ngx_http_request_t *r);
@@ -86,6 +89,8 @@ static ngx_int_t ngx_junkmail_wait_copy(ngx_junkmail_wait_t *w, ngx_str_t *out,
 static const ngx_junkmail_listener_ops_t ngx_junkmail_wait_ops = {
     ngx_junkmail_wait_event, ngx_junkmail_wait_reset, ngx_junkmail_wait_gone
 };
+
+static ngx_uint_t ngx_junkmail_wait_fetches; /* under way in this worker */
 
 
 ngx_int_t
@@ -224,7 +229,7 @@ ngx_junkmail_wait_asked(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
         }
 
         if (rc == NGX_OK) {
-            ngx_junkmail_api_again(r, ngx_junkmail_wait_fetch(r, ctx));
+            ngx_post_event(&w->event, &ngx_posted_events);
             return;
         }
     }
@@ -244,10 +249,24 @@ ngx_junkmail_wait_fetch(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx)
     ngx_junkmail_wait_t *w;
 
     w = ctx->data;
+
+    if (ngx_junkmail_wait_fetches >= NGX_JUNKMAIL_API_FETCHES) {
+        return NGX_ERROR;
+    }
+
     ctx->arg[0] = w->found;
 
-    return ngx_junkmail_api_read(r, ngx_junkmail_wait_fetched, "jm_email_get",
-                                 "NOT_FOUND", 1, &w->found);
+    if (ngx_junkmail_api_read(r, ngx_junkmail_wait_fetched, "jm_email_get",
+                              "NOT_FOUND", 1, &w->found)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    w->fetching = 1;
+    ngx_junkmail_wait_fetches++;
+
+    return NGX_OK;
 }
 
 
@@ -263,6 +282,7 @@ ngx_junkmail_wait_fetched(ngx_http_request_t *r, ngx_http_junkmail_ctx_t *ctx,
     ngx_junkmail_wait_t *w;
 
     w = ctx->data;
+    ngx_junkmail_wait_landed(w);
 
     if (ngx_strcmp(reply->element[0]->str, "OK") == 0) {
         ngx_junkmail_wait_leave(w);
@@ -335,6 +355,16 @@ ngx_junkmail_wait_stop(ngx_junkmail_wait_t *w)
 }
 
 
+static void
+ngx_junkmail_wait_landed(ngx_junkmail_wait_t *w)
+{
+    if (w->fetching) {
+        w->fetching = 0;
+        ngx_junkmail_wait_fetches--;
+    }
+}
+
+
 /* The wait is over, in whichever way; also the pool's cleanup. */
 
 static void
@@ -343,6 +373,7 @@ ngx_junkmail_wait_leave(void *data)
     ngx_junkmail_wait_t *w = data;
 
     ngx_junkmail_wait_stop(w);
+    ngx_junkmail_wait_landed(w);
 
     if (w->placed) {
         w->placed = 0;
@@ -376,7 +407,7 @@ ngx_junkmail_wait_handler(ngx_event_t *ev)
     if (w->found.len != 0) {
         rc = ngx_junkmail_wait_fetch(r, ngx_http_junkmail_get_ctx(r));
 
-        /* The link may be full: thousands may have found the same. */
+        /* Thousands may have found the same; others use the link, too. */
 
         if (rc != NGX_OK && left > 0 && !ngx_exiting) {
             ngx_add_timer(ev, NGX_JUNKMAIL_API_RETRY);
