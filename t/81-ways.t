@@ -193,9 +193,12 @@ $c->run("const s = document.querySelector('.tools select');"
     . "s.dispatchEvent(new Event('change', { bubbles: true }))");
 until_true("document.querySelectorAll('.list li').length === 1", 'of one address');
 $c->run("broken = true; location.hash = '#f=starred'");
-until_true("document.querySelector('.list [role=alert]')?.textContent.startsWith("
-    . "'The server cannot be reached.')", 'a list that fails says why');
-$c->run("broken = false; document.querySelector('.list .quietly button').click()");
+# At once: it is asked for again by itself, too, when something else succeeds.
+until_true("(() => { const list = document.querySelector('.list');"
+    . " if (list.querySelector('[role=alert]')?.textContent"
+    . ".startsWith('The server cannot be reached.')) {"
+    . " broken = false; list.querySelector('.quietly button').click();"
+    . " return true } })()", 'a list that fails says why');
 until_true("document.querySelector('.foot')?.textContent.startsWith('No message has')",
     'and is read when one tries again');
 $c->run('history.back()');

@@ -114,8 +114,9 @@ trouble('.list', $unreached, 'a list');
 $c->run("location.hash = 'v=account'");
 trouble('main.account', $unreached, 'the account');
 kill CONT => @workers;
-$c->run("document.querySelector('main.account [role=alert] + button').click()");
-until_true("document.querySelector('.usage meter')", 'which comes when asked for');
+# The page's own next try may have been answered first.
+$c->run("document.querySelector('main.account [role=alert] + button')?.click()");
+until_true("document.querySelector('.usage meter')", 'which comes');
 
 $jm->done;
 done_testing;
